@@ -1,0 +1,1 @@
+"""Residual networks, their instruments and their uses: the code behind the book *Residual Networks, Executed*."""

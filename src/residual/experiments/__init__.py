@@ -1,0 +1,1 @@
+"""The multi-seed experiments that pages show and `results/` records."""

@@ -1,0 +1,1 @@
+"""Networks for images, and the images they are trained on."""
