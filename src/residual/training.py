@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from residual.files import write_atomically
 from residual.vision.data import ImageData
@@ -56,9 +56,14 @@ class Recipe:
 
         One-cycle is the one of torch's `OneCycleLR` (Smith & Topin 2017): cosine from 1/25 of the peak up to it in the
         first 30 % of the steps, then cosine down to 1/250,000. Step is the one of He et al. (2015).
+
+        Raises:
+            ValueError: for a step outside the run.
         """
+        if not 0 <= step < steps:
+            raise ValueError(f"step must be 0 to {steps - 1} in a run of {steps} steps, got {step}")
         if self.schedule == "step":
-            return self.peak_lr * 0.1 ** ((step >= steps // 2) + (step >= steps * 3 // 4))
+            return self.peak_lr * 0.1 ** ((2 * step >= steps) + (4 * step >= 3 * steps))
         start, end = self.peak_lr / 25, self.peak_lr / 250_000
         top = 0.3 * steps - 1
         if step <= top:
@@ -94,14 +99,18 @@ def fit(
     each epoch and a run that was cut off goes on from it to the result it would have had.
 
     Args:
+        model: gives logits (N, classes) for images (N, C, H, W); what its initial weights are decides the result too.
+        data: only the training images are used.
+        recipe: how to train.
         augment: changes a batch of images, given a generator; None leaves them as they are.
         bf16: run the forward pass under bfloat16 autocast. Only with hardware for it (AMX, AVX512-BF16): without,
             it is slower many times over.
         checkpoint: a `.safetensors` file to write to, and to go on from where it exists.
+        progress: show a bar.
 
     Raises:
         ValueError: for a checkpoint of another network (names the keys that differ) or another recipe (names the
-            field), or fewer training images than one batch.
+            field), one that is damaged, or fewer training images than one batch.
         FloatingPointError: when the loss is no longer finite; names epoch and step.
     """
     images, labels = data.train_images, data.train_labels
@@ -119,48 +128,52 @@ def fit(
     model.train()
     steps = recipe.epochs * batches
     done = len(history.train_loss)
-    bar = tqdm(total=steps, initial=done * batches, disable=not progress, leave=False)
-    for epoch in range(done, recipe.epochs):
-        # One generator an epoch, made from seed and epoch alone: a resumed run needs no random state from before.
-        generator = torch.Generator().manual_seed(1_000_003 * recipe.seed + epoch)
-        order = torch.randperm(len(images), generator=generator)[: batches * recipe.batch_size]
-        total_loss, wrong = 0.0, 0
-        for i, batch in enumerate(order.split(recipe.batch_size)):
-            x, y = images[batch], labels[batch]
-            if augment is not None:
-                x = augment(x, generator)
-            x = x.contiguous(memory_format=torch.channels_last)
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate(epoch * batches + i, steps)
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-                logits = model(x)
-                loss = F.cross_entropy(logits, y)
-            if not torch.isfinite(loss):
-                raise FloatingPointError(f"loss is {loss.item()} in epoch {epoch}, step {i}: lower peak_lr")
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total_loss += loss.item()
-            wrong += int((logits.argmax(1) != y).sum())
-            bar.update()
-        history.train_loss.append(total_loss / batches)
-        history.train_error.append(100 * wrong / len(order))
-        bar.set_postfix(loss=f"{history.train_loss[-1]:.3f}", error=f"{history.train_error[-1]:.1f}%")
-        if checkpoint is not None:
-            save_checkpoint(checkpoint, model, optimizer, recipe, history)
-    bar.close()
+    with tqdm(total=steps, initial=done * batches, disable=not progress, leave=False) as bar:
+        for epoch in range(done, recipe.epochs):
+            # One generator an epoch, made from seed and epoch alone: a resumed run needs no random state from before.
+            generator = torch.Generator().manual_seed(1_000_003 * recipe.seed + epoch)
+            order = torch.randperm(len(images), generator=generator)[: batches * recipe.batch_size]
+            total_loss, wrong = 0.0, 0
+            for i, batch in enumerate(torch.split(order, recipe.batch_size)):
+                x, y = images[batch], labels[batch]
+                if augment is not None:
+                    x = augment(x, generator)
+                x = x.contiguous(memory_format=torch.channels_last)
+                for group in optimizer.param_groups:
+                    group["lr"] = recipe.learning_rate(epoch * batches + i, steps)
+                with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+                    logits = model(x)
+                    loss = F.cross_entropy(logits, y)
+                if not torch.isfinite(loss):
+                    raise FloatingPointError(f"loss is {loss.item()} in epoch {epoch}, step {i}: lower peak_lr")
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]  # torch's own gap
+                optimizer.step()
+                total_loss += loss.item()
+                wrong += int((logits.argmax(1) != y).sum())
+                bar.update()
+            history.train_loss.append(total_loss / batches)
+            history.train_error.append(100 * wrong / len(order))
+            bar.set_postfix(loss=f"{history.train_loss[-1]:.3f}", error=f"{history.train_error[-1]:.1f}%")
+            if checkpoint is not None:
+                save_checkpoint(checkpoint, model, optimizer, recipe, history)
     return history
 
 
 @torch.no_grad()
 def error_rate(model: nn.Module, images: Tensor, labels: Tensor, *, batch_size: int = 500) -> float:
-    """Percent of `images` (N, C, H, W) that `model`, in evaluation mode, gives another label than `labels` (N,)."""
+    """Percent of `images` (N, C, H, W) that `model`, in evaluation mode, gives another label than `labels` (N,).
+
+    Raises:
+        ValueError: for no images, or another number of labels.
+    """
+    if len(images) == 0 or len(images) != len(labels):
+        raise ValueError(f"labels must be one an image, for at least one image, got {len(labels)} for {len(images)}")
     was_training = model.training
     model.eval()
-    wrong = sum(
-        int((model(x.contiguous(memory_format=torch.channels_last)).argmax(1) != y).sum())
-        for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True)
-    )
+    wrong = 0
+    for x, y in zip(torch.split(images, batch_size), torch.split(labels, batch_size), strict=True):
+        wrong += int((model(x.contiguous(memory_format=torch.channels_last)).argmax(1) != y).sum())
     model.train(was_training)
     return 100 * wrong / len(images)
 
@@ -169,17 +182,29 @@ def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.SGD, re
     """Write weights, momentum, recipe and history to one safetensors file, whole or not at all."""
     tensors = {f"model.{key}": value.contiguous() for key, value in model.state_dict().items()}
     for i, parameter in enumerate(model.parameters()):
-        tensors[f"momentum.{i}"] = optimizer.state[parameter]["momentum_buffer"].contiguous()
+        momentum = optimizer.state[parameter].get("momentum_buffer")
+        if momentum is not None:  # there is none with momentum=0, nor for a frozen parameter
+            tensors[f"momentum.{i}"] = momentum.contiguous()
     metadata = {"recipe": json.dumps(asdict(recipe)), "history": json.dumps(asdict(history))}
     write_atomically(path, save(tensors, metadata=metadata))
 
 
 def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> History:
-    """Restore `model` and `optimizer` in place from `save_checkpoint`'s file and return the history so far."""
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a mapping
-    saved = json.loads(metadata["recipe"])
+    """Restore `model` and `optimizer` in place from `save_checkpoint`'s file and return the history so far.
+
+    Raises:
+        ValueError: for a damaged file, another recipe or another network; `model` and `optimizer` stay as they were.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a mapping
+        saved, history = json.loads(metadata["recipe"]), History(**json.loads(metadata["history"]))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: expected a whole checkpoint of a training run, got {type(error).__name__}: {error};"
+            " remove the file to train from the start"
+        ) from error
     for name, wanted in asdict(recipe).items():
         if saved.get(name) != wanted:
             raise ValueError(f"{path}: checkpoint was made with {name}={saved.get(name)!r}, this run has {wanted!r}")
@@ -187,12 +212,10 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.SGD, re
     _check_keys(path, weights, model.state_dict())
     model.load_state_dict(weights)
     for i, parameter in enumerate(model.parameters()):
-        optimizer.state[parameter]["momentum_buffer"] = (
-            tensors[f"momentum.{i}"]
-            .clone()
-            .to(memory_format=torch.channels_last if parameter.dim() == 4 else torch.contiguous_format)
-        )
-    return History(**json.loads(metadata["history"]))
+        if f"momentum.{i}" in tensors:
+            layout = torch.channels_last if parameter.dim() == 4 else torch.contiguous_format
+            optimizer.state[parameter]["momentum_buffer"] = tensors[f"momentum.{i}"].clone().to(memory_format=layout)
+    return history
 
 
 def _check_keys(path: Path, saved: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:

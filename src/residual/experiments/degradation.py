@@ -4,14 +4,16 @@ Told in `book/part1/degradation.md`. On CIFAR-10 it is recorded, resumably, by
 `residual degradation --cifar10 FOLDER --out results/degradation-cifar10.json`.
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import torch
 from joblib import Parallel, delayed
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from residual.experiments.records import provenance, read_record, write_record
 from residual.experiments.stats import Interval, mean_interval
@@ -21,6 +23,8 @@ from residual.vision.data import ImageData, cifar10, crop_and_flip, digits
 
 DEPTHS = (20, 32, 44, 56)
 SEEDS = (0, 1, 2)
+# Test error (%) of residual nets on CIFAR-10 by depth: He et al. (2015), Table 6.
+PUBLISHED = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43}
 DIGITS_RECIPE = Recipe(epochs=6, batch_size=64)
 CIFAR10_RECIPE = Recipe(epochs=2, batch_size=128)
 # Evaluating all of CIFAR-10's training images would cost a third of an epoch; 10,000 give the error to half a point.
@@ -29,7 +33,10 @@ TRAIN_IMAGES_EVALUATED = 10_000
 
 @dataclass(frozen=True)
 class Run:
-    """One trained network. Errors are percent, in evaluation mode, after the last epoch; the curve has a value an epoch."""
+    """One trained network.
+
+    Errors are percent, in evaluation mode, after the last epoch; the curve is the training error of each epoch.
+    """
 
     depth: int
     residual: bool
@@ -49,24 +56,40 @@ def train(
     """Train one network from `recipe.seed`, on one thread so that the result does not depend on the number of cores.
 
     Args:
+        depth: of the net, 6n + 2.
+        residual: with skips, or plain.
+        recipe: how to train; its seed also decides the initial weights.
         folder: CIFAR-10's binary files (trained on with crops and flips); None trains on scikit-learn's digits.
         checkpoint: where to keep the state after each epoch.
     """
-    torch.set_num_threads(1)
-    torch.manual_seed(recipe.seed)
     data = _data(folder)
-    # Residual blocks start as identities; without it a short run of 56 layers fails for a reason of its own.
-    model = CifarNet(depth, residual=residual, zero_init_residual=residual, in_channels=data.channels)
-    history = fit(model, data, recipe, augment=crop_and_flip if folder else None, checkpoint=checkpoint, progress=False)
-    shown = slice(TRAIN_IMAGES_EVALUATED)
-    return Run(
-        depth=depth,
-        residual=residual,
-        seed=recipe.seed,
-        train_error=error_rate(model, data.train_images[shown], data.train_labels[shown]),
-        test_error=error_rate(model, data.test_images, data.test_labels),
-        curve=tuple(history.train_error),
-    )
+    with _alone(recipe.seed):
+        # Residual blocks start as identities; without it a short run of 56 layers fails for a reason of its own.
+        model = CifarNet(depth, residual=residual, zero_init_residual=residual, in_channels=data.channels)
+        augment = crop_and_flip if folder else None
+        history = fit(model, data, recipe, augment=augment, checkpoint=checkpoint, progress=False)
+        shown = slice(TRAIN_IMAGES_EVALUATED)
+        return Run(
+            depth=depth,
+            residual=residual,
+            seed=recipe.seed,
+            train_error=error_rate(model, data.train_images[shown], data.train_labels[shown]),
+            test_error=error_rate(model, data.test_images, data.test_labels),
+            curve=tuple(history.train_error),
+        )
+
+
+@contextmanager
+def _alone(seed: int) -> Iterator[None]:
+    """One thread and random numbers from `seed`; afterwards the caller's threads and random numbers, as they were."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @cache
@@ -84,10 +107,12 @@ def sweep(
 ) -> list[Run]:
     """Train plain and residual nets of every depth from every seed on the digits, `workers` at a time."""
     arms = [(depth, residual, seed) for depth in depths for residual in (False, True) for seed in seeds]
-    return sorted(
-        tqdm(_run(arms, recipe, workers), total=len(arms), desc="networks trained", disable=not progress),
-        key=lambda run: (run.residual, run.depth, run.seed),
-    )
+    runs = tqdm(_run(arms, recipe, workers), total=len(arms), desc="networks trained", disable=not progress)
+    return sorted(runs, key=_place)
+
+
+def _place(run: Run) -> tuple[bool, int, int]:
+    return run.residual, run.depth, run.seed
 
 
 def _run(
@@ -109,7 +134,8 @@ def _run(
         )
         for depth, residual, seed in sorted(arms, key=lambda arm: (arm[2], -arm[0], arm[1]))
     )
-    return Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
+    runs: Iterator[Run] = Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
+    return runs
 
 
 def select(runs: Sequence[Run], *, depth: int, residual: bool) -> list[Run]:
@@ -118,8 +144,17 @@ def select(runs: Sequence[Run], *, depth: int, residual: bool) -> list[Run]:
 
 
 def gap(runs: Sequence[Run], depth: int) -> Interval:
-    """Training error of plain minus residual at `depth`, in points, paired by seed."""
+    """Training error of plain minus residual at `depth`, in points, paired by seed.
+
+    Raises:
+        ValueError: where the two nets were not trained from the same seeds, or from fewer than two.
+    """
     plain, residual = select(runs, depth=depth, residual=False), select(runs, depth=depth, residual=True)
+    seeds = [run.seed for run in plain], [run.seed for run in residual]
+    if seeds[0] != seeds[1]:
+        raise ValueError(
+            f"runs must have the same seeds to pair, got plain-{depth} {seeds[0]}, residual-{depth} {seeds[1]}"
+        )
     return mean_interval([p.train_error - r.train_error for p, r in zip(plain, residual, strict=True)])
 
 
@@ -133,20 +168,29 @@ def record(
     recipe: Recipe = CIFAR10_RECIPE,
     workers: int = 2,
 ) -> None:
-    """Run the sweep on CIFAR-10 and write `out` after every network; called again, go on where it was cut off."""
+    """Run the sweep on CIFAR-10 and write `out` after every network; called again, go on where it was cut off.
+
+    Networks that stand in `out` are not trained again; another call may add depths and seeds.
+
+    Raises:
+        ValueError: for a bad folder, or where `out` was recorded with another label or recipe.
+    """
+    runs = _runs_to_go_on_from(out, label, recipe) if out.exists() else []
     cifar10(folder)  # a bad folder is said now, not by a worker
-    runs = recorded_runs(out) if out.exists() else []
     done = {(run.depth, run.residual, run.seed) for run in runs}
     arms = [(d, residual, s) for d in depths for residual in (False, True) for s in seeds]
     todo = [arm for arm in arms if arm not in done]
     checkpoints = out.with_suffix(".partial")
+    # The command repeats all of the file, not only what this call adds.
+    all_depths = sorted({*depths, *(run.depth for run in runs)})
+    all_seeds = sorted({*seeds, *(run.seed for run in runs)})
     command = (
-        f"residual degradation --cifar10 FOLDER --out results/{out.name} --label '{label}'"
-        f" --depths {' '.join(map(str, depths))} --seeds {' '.join(map(str, seeds))} --epochs {recipe.epochs}"
+        f"residual degradation --cifar10 FOLDER --out results/{out.name} --label {shlex.quote(label)}"
+        f" --depths {' '.join(map(str, all_depths))} --seeds {' '.join(map(str, all_seeds))} --epochs {recipe.epochs}"
     )
     made = provenance()
     for run in tqdm(_run(todo, recipe, workers, folder=folder, checkpoints=checkpoints), total=len(todo), desc=label):
-        runs = sorted([*runs, run], key=lambda r: (r.residual, r.depth, r.seed))
+        runs = sorted([*runs, run], key=_place)
         write_record(
             out,
             {
@@ -160,6 +204,25 @@ def record(
         (checkpoints / f"{run.depth}-{run.residual}-{run.seed}.safetensors").unlink()
 
 
+def _runs_to_go_on_from(out: Path, label: str, recipe: Recipe) -> list[Run]:
+    content = read_record(out)
+    saved = {"label": content.get("data"), **content.get("recipe", {})}
+    for name, wanted in {"label": label, **asdict(recipe)}.items():
+        if name != "seed" and saved.get(name) != wanted:  # each run has its own seed
+            raise ValueError(
+                f"{out} was recorded with {name}={saved.get(name)!r}, this run has {wanted!r}: write to another file"
+            )
+    return recorded_runs(out)
+
+
 def recorded_runs(path: Path) -> list[Run]:
-    """The runs of a file that `record` wrote."""
-    return [Run(**{**run, "curve": tuple(run["curve"])}) for run in read_record(path)["runs"]]
+    """The runs of a file that `record` wrote.
+
+    Raises:
+        ValueError: for a file that is missing or holds something else.
+    """
+    runs = read_record(path)["runs"]
+    try:
+        return [Run(**{**run, "curve": tuple(run["curve"])}) for run in runs]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path}: expected runs of the degradation experiment: {error!r}") from error

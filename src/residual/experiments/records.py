@@ -13,6 +13,8 @@ from typing import Any
 
 from residual.files import write_atomically
 
+RESULTS = Path(__file__).parents[3] / "results"  # of the repository, beside `src`
+
 
 def provenance() -> dict[str, str]:
     """Commit, date, machine and the versions that decide numbers, of the code running now."""
@@ -26,16 +28,21 @@ def provenance() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Short hash of the commit this package's source stands at, with "+changes" if files differ; "unknown" outside git."""
-    here = Path(__file__).parent
+    """Short hash of the commit this package's source stands at, with "+changes" if the source differs from it.
+
+    "unknown" where git does not hold the source: outside a repository, or installed into somebody else's.
+    """
+    package = Path(__file__).parents[1]
 
     def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", here, *arguments], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        command = ["git", "-C", str(package), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
+        git("ls-files", "--error-unmatch", "__init__.py")
+        # Only the package: a recording that goes on has changed its own file under results/.
+        changes = git("status", "--porcelain", "--", ".")
+        return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changes else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
@@ -57,11 +64,16 @@ def read_record(path: Path) -> dict[str, Any]:
     """Read a recorded run.
 
     Raises:
-        ValueError: where the file is missing, or lacks the fields every record has.
+        ValueError: where the file is missing, is no JSON, or lacks the fields every record has.
     """
     if not path.is_file():
         raise ValueError(f"{path} is missing: it is recorded by a command, see results/README.md")
-    content = json.loads(path.read_text())
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: expected a recorded run as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected a recorded run as a JSON object, got a {type(content).__name__}")
     missing = {"command", "provenance", "runs"} - content.keys()
     if missing:
         raise ValueError(f"{path} lacks {', '.join(sorted(missing))}: expected a recorded run")

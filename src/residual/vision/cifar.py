@@ -3,6 +3,7 @@
 Told in `book/part1/degradation.md` (the comparison) and `book/part1/residual-connections.md` (the block).
 """
 
+from itertools import pairwise
 from typing import Any
 
 import torch.nn.functional as F
@@ -21,10 +22,15 @@ class PadShortcut(nn.Module):
 
     Half of the zero channels go before the old ones and half after, as in the weights published for these nets.
     (N, C, H, W) -> (N, C + new_channels, ceil(H / stride), ceil(W / stride)).
+
+    Raises:
+        ValueError: for fewer channels out than in; padding can only add.
     """
 
     def __init__(self, new_channels: int, stride: int) -> None:
         super().__init__()
+        if new_channels < 0:
+            raise ValueError(f"new_channels must be at least 0, got {new_channels}: shortcut 'A' only adds channels")
         self.before = new_channels // 2
         self.after = new_channels - self.before
         self.stride = stride
@@ -35,25 +41,37 @@ class PadShortcut(nn.Module):
 
 
 class ProjectionShortcut(nn.Sequential):
-    """Option B of He et al. (2015): a 1x1 convolution and batch norm. Keys `0` and `1`, as in torchvision."""
+    """Option B of He et al. (2015): subsample, a 1x1 convolution and batch norm. Keys `0` and `1`, as in torchvision.
+
+    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)).
+    """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
-        super().__init__(
-            nn.Conv2d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False),
-            nn.BatchNorm2d(out_channels),
-        )
+        super().__init__(nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=False), nn.BatchNorm2d(out_channels))
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        # The same as a convolution with this stride, whose gradient for few channels in channels_last order writes
+        # outside its memory on CPUs (oneDNN, issue 6035).
+        projected: Tensor = self[1](self[0](x[:, :, :: self.stride, :: self.stride]))
+        return projected
 
 
 class CifarBlock(nn.Module):
     """Two 3x3 convolutions, each with batch norm; with `residual`, their input is added before the last ReLU.
 
     (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)).
+
+    Raises:
+        ValueError: for an unknown shortcut.
     """
 
     def __init__(
         self, in_channels: int, out_channels: int, *, stride: int = 1, residual: bool = True, shortcut: str = "A"
     ) -> None:
         super().__init__()
+        if shortcut not in SHORTCUTS:
+            raise ValueError(f"shortcut must be one of {SHORTCUTS}, got {shortcut!r}")
         self.residual = residual
         self.conv1 = conv3x3(in_channels, out_channels, stride)
         self.bn1 = nn.BatchNorm2d(out_channels)
@@ -66,17 +84,22 @@ class CifarBlock(nn.Module):
             else:
                 self.downsample = ProjectionShortcut(in_channels, out_channels, stride)
 
+    def branch(self, x: Tensor) -> Tensor:
+        """What the block computes besides the skip: F(x), before the addition and the last ReLU."""
+        out: Tensor = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return out
+
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
+        out = self.branch(x)
         if self.residual:
             out = out + (x if self.downsample is None else self.downsample(x))
         return F.relu(out)
 
 
 class CifarNet(nn.Module):
-    """The CIFAR net of He et al. (2015), section 4.2: a stem, three stages of n blocks, average pooling, one linear layer.
+    """The CIFAR net of He et al. (2015), section 4.2.
 
+    A stem, three stages of n blocks, average pooling over the whole image, one linear layer.
     (N, in_channels, H, W) -> logits (N, num_classes). Stages have `width`, 2 `width` and 4 `width` channels; the
     second and third halve height and width.
 
@@ -109,8 +132,6 @@ class CifarNet(nn.Module):
         if depth < 8 or (depth - 2) % 6:
             below = max(8, depth - (depth - 2) % 6)
             raise ValueError(f"depth must be 6n+2 with n of at least 1, got {depth}; nearest: {below} and {below + 6}")
-        if shortcut not in SHORTCUTS:
-            raise ValueError(f"shortcut must be one of {SHORTCUTS}, got {shortcut!r}")
         if zero_init_residual and not residual:
             raise ValueError("zero_init_residual=True needs residual=True: a plain net would output zeros only")
         blocks = (depth - 2) // 6
@@ -124,7 +145,7 @@ class CifarNet(nn.Module):
             return nn.Sequential(
                 *(
                     CifarBlock(a, b, stride=stride if i == 0 else 1, residual=residual, shortcut=shortcut)
-                    for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False))
+                    for i, (a, b) in enumerate(pairwise(widths))
                 )
             )
 
@@ -146,7 +167,8 @@ class CifarNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
-        return self.fc(x.mean(dim=(2, 3)))
+        logits: Tensor = self.fc(x.mean(dim=(2, 3)))
+        return logits
 
 
 def resnet20(**options: Any) -> CifarNet:

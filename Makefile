@@ -1,0 +1,79 @@
+# Two commands do everything: `make book` and `make test`. README.md says how long each takes.
+
+PYTHON ?= python3
+BIN ?= .venv/bin
+# Linux without a GPU: `make book TORCH_INDEX=https://download.pytorch.org/whl/cpu` takes the small build of torch.
+TORCH_INDEX ?=
+PIP = $(BIN)/pip install --disable-pip-version-check --progress-bar on --quiet
+NPM = $(shell command -v npm || echo $(BIN)/npm)
+
+.PHONY: help book test site setup check browser serve lab bench lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make book    set up, run every page, write the site'
+	@echo 'make test    set up, make the book, then check everything'
+	@echo 'make serve   show the site on this machine'
+	@echo 'make lab     open the pages as notebooks in JupyterLab'
+	@echo 'make bench   time the package beside its peers'
+	@echo 'make lock    renew the pinned versions in requirements.txt'
+	@echo 'make clean   forget environment, builds and results of runs'
+
+book: setup site
+	@echo 'The book: file://$(CURDIR)/_build/html/index.html'
+
+# Doctrees of an earlier build are not trusted: they would hide its warnings. What pages printed is kept by its own rule.
+site:
+	@rm -rf _build/.doctrees
+	@$(BIN)/jupyter-book build book --config _config.yml --toc $(CURDIR)/_toc.yml --path-output . --quiet -W -n --keep-going
+
+test: setup browser check site
+	@$(BIN)/python -m pytest
+
+check:
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy
+
+setup: .venv/installed book/_static/vendor/fetched
+
+.venv/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, {v[0]}.{v[1]} found: make PYTHON=...")'
+	@test -x .venv/bin/pip || $(PYTHON) -m venv .venv || { rm -rf .venv; echo 'Could not make .venv. On Debian: apt install python3-venv'; exit 1; }
+	@echo 'Installing torch, then the other pinned packages, into .venv (a few minutes)'
+	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $$(grep '^torch==' requirements.txt) \
+		|| { echo 'Could not fetch torch. Is the network there?'; exit 1; }
+	@$(PIP) -r requirements.txt || { echo 'Could not fetch the packages of requirements.txt. Is the network there?'; exit 1; }
+	@$(PIP) --no-deps --no-build-isolation --editable . || { echo 'Could not install this package into .venv'; exit 1; }
+	@touch $@
+
+# Everything that a page loads in a browser comes with the site.
+book/_static/vendor/fetched: package.json package-lock.json .venv/installed
+	@echo 'Fetching the front-end packages: Mermaid, MathJax, axe'
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error \
+		|| { echo 'Could not fetch the npm packages of package-lock.json. Is the network there?'; exit 1; }
+	@rm -rf book/_static/vendor && mkdir -p book/_static/vendor/mermaid book/_static/vendor/mathjax/output/chtml
+	@cp node_modules/mermaid/dist/mermaid.min.js book/_static/vendor/mermaid/
+	@cp node_modules/mathjax/es5/tex-mml-chtml.js book/_static/vendor/mathjax/
+	@cp -r node_modules/mathjax/es5/output/chtml/fonts book/_static/vendor/mathjax/output/chtml/
+	@touch $@
+
+browser: setup
+	@$(BIN)/python tests/book/browser.py
+
+serve: book
+	@echo 'http://127.0.0.1:8000 (Ctrl+C stops)'
+	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+lab: setup
+	@$(BIN)/jupyter lab --notebook-dir book
+
+bench: setup
+	@for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+# pip-compile sees a local build's version ("2.13.0+cpu"); the pin must fit every build.
+lock: .venv/installed
+	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+		--extra book --extra dev --output-file requirements.txt pyproject.toml
+	@sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.txt
+
+clean:
+	rm -rf .venv _build node_modules book/_static/vendor src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

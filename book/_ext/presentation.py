@@ -1,0 +1,134 @@
+"""What every page of the site has: a foot that says how it was made, drawings in the page's colors, and diagrams.
+
+Nothing here, and nothing in a page, asks another host for anything.
+"""
+
+import html
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import sphinx_thebe
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinxcontrib import mermaid
+
+from execution import KEY, executed_pages, root_of, source_digest
+from ledger import seeds
+from residual.experiments.records import provenance
+
+MERMAID = "vendor/mermaid/mermaid.min.js"
+MATHJAX = "vendor/mathjax/tex-mml-chtml.js"
+
+
+class InlineDrawing(SphinxPostTransform):
+    """Put our SVG drawings into the page itself, where their ink takes the color of the page's text.
+
+    An `<img>` cannot inherit a color, and a drawing in a fixed one is unreadable on either the light or the dark page.
+    """
+
+    default_priority = 5  # before Sphinx collects images to copy
+    builders = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        for image in list(self.document.findall(nodes.image)):
+            file = Path(self.app.srcdir) / image["uri"].lstrip("/")
+            if file.suffix != ".svg" or not file.is_file():
+                continue
+            text = file.read_text()
+            if not text.startswith("<svg role="):
+                continue
+            # Wide drawings scroll inside their own box on a phone; the box takes the focus so that keys scroll it.
+            box = f'<div class="drawing" tabindex="0">{text}</div>'
+            image.replace_self(nodes.raw("", box, format="html"))
+
+
+def foot(app: Sphinx, docname: str) -> str:
+    """How the page was made, as HTML: commit, hash of `src`, seeds, versions, machine, run time."""
+    page = executed_pages(app).get(docname)
+    if page is None:
+        made, source = provenance(), source_digest(root_of(app))
+        ran = f"This page runs no code: {app.config.pages_without_code.get(docname, 'it is made by the build')}."
+        seeded = ""
+    else:
+        run = page.metadata[KEY]
+        made, source = run["provenance"], run["source"]
+        ran = f"Run in {run['seconds']:.1f} s, with at most {run['peak_memory'] / 2**30:.2f} GB of memory."
+        used = ", ".join(map(str, seeds(app, docname)))
+        seeded = f"Seeds: {used}. " if used else "No random numbers stand behind its claims. "
+    versions = ", ".join(f"{k} {v}" for k, v in made.items() if k not in ("commit", "date", "machine"))
+    text = (
+        f"{ran} {seeded}Commit {made['commit']}, hash of src {source[:12]}, {made['date']}. "
+        f"{versions}, on {made['machine']}."
+    )
+    return f'<footer class="made" aria-label="How this page was made"><p>{html.escape(text)}</p></footer>'
+
+
+def complete_page(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document
+) -> None:
+    """Add the foot, and the diagram scripts where the page has a diagram."""
+    if doctree is None:
+        return
+    context["body"] += foot(app, pagename)
+    if doctree.next_node(mermaid.mermaid):
+        # The classic script also works from a page opened as a file, where a module may not be imported.
+        app.add_js_file(MERMAID)
+        app.add_js_file("diagrams.js")
+
+
+def quiet_scripts(app: Sphinx) -> None:
+    """Keep what two extensions do to a page, but not the scripts that they load.
+
+    sphinxcontrib-mermaid's imports a module, which a page opened as a file may not; sphinx-thebe's, which Jupyter Book
+    always brings, names a host on the network.
+    """
+    unwanted = (mermaid.install_js, sphinx_thebe.init_thebe_core, sphinx_thebe.update_thebe_context)
+    for listeners in app.events.listeners.values():
+        for listener in list(listeners):
+            if listener.handler in unwanted:
+                app.disconnect(listener.id)
+
+
+def add_static_files(app: Sphinx, config: Config) -> None:
+    """Name the folder only now: where Jupyter Book finds it in the settings, it puts every script there on every page."""
+    config.html_static_path.append("_static")
+
+
+def repository(root: Path) -> str | None:
+    """The address of the repository's page, from git's `origin`; None where there is none."""
+    answer = subprocess.run(["git", "-C", root, "remote", "get-url", "origin"], capture_output=True, text=True)
+    match = re.fullmatch(
+        r"(?:https://|git@|ssh://git@)([\w.-]+)[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?", answer.stdout.strip()
+    )
+    return f"https://{match[1]}/{match[2]}" if match else None
+
+
+def link_repository(app: Sphinx, config: Config) -> None:
+    """Show the repository and launch buttons only where the repository's address is known."""
+    address = repository(root_of(app))
+    if address is None:
+        return
+    config.html_theme_options.update(
+        repository_url=address, use_repository_button=True, use_issues_button=True, path_to_docs="book"
+    )
+    if address.startswith("https://github.com/"):
+        config.html_theme_options["launch_buttons"] = {
+            "binderhub_url": "https://mybinder.org",
+            "notebook_interface": "jupyterlab",
+        }
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.setup_extension("execution")
+    app.setup_extension("ledger")
+    app.add_post_transform(InlineDrawing)
+    app.connect("config-inited", link_repository)
+    app.connect("config-inited", add_static_files, priority=900)
+    app.connect("builder-inited", quiet_scripts)
+    app.connect("html-page-context", complete_page, priority=600)
+    app.add_css_file("book.css")
+    return {"parallel_read_safe": False, "parallel_write_safe": False}

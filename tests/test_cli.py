@@ -1,0 +1,64 @@
+"""The `residual` command: a mistake ends with exit code 2 and a line that says what was expected."""
+
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from residual import cli
+from residual.experiments import degradation
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What the command says when it ends with code 2."""
+    with pytest.raises(SystemExit) as end:
+        cli.main(list(arguments))
+    assert end.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err
+
+
+def test_the_installed_command_is_main() -> None:
+    (script,) = entry_points(group="console_scripts", name="residual")
+    assert script.load() is cli.main
+
+
+def test_a_missing_file_is_named_with_its_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out" / "runs.json"
+    message = said(capsys, "degradation", "--cifar10", str(tmp_path), "--out", str(out))
+    expected = f"{tmp_path / 'data_batch_1.bin'} is missing: expected a CIFAR-10 binary file of 30,730,000 bytes"
+    assert message == f"residual: {expected}\n"
+    assert not out.parent.exists()
+
+
+def test_a_short_file_is_named_with_both_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data_batch_1.bin").write_bytes(b"cut off")
+    message = said(capsys, "degradation", "--cifar10", str(tmp_path), "--out", str(tmp_path / "runs.json"))
+    assert message == f"residual: {tmp_path / 'data_batch_1.bin'} has 7 bytes: expected 30,730,000\n"
+
+
+def test_a_bad_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--cifar10", str(tmp_path), "--out", str(tmp_path / "runs.json"), "--epochs", "0"]
+    assert said(capsys, "degradation", *options) == "residual: epochs must be at least 1, got 0\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["unknown"], ["degradation"], ["degradation", "--cifar10", "x"]])
+def test_bad_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert said(capsys, *arguments).startswith("usage: residual")
+
+
+def test_arguments_reach_the_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[Any] = []
+    monkeypatch.setattr(degradation, "record", lambda *arguments, **options: called.append((arguments, options)))
+    paths = ["degradation", "--cifar10", "folder", "--out", "runs.json"]
+    cli.main(paths)
+    given = ["--label", "copy", "--depths", "8", "14", "--seeds", "3", "--epochs", "9", "--workers", "5"]
+    cli.main(paths + given)
+    (positional, default), (_, options) = called
+    assert positional == (Path("runs.json"), Path("folder"))
+    assert default["recipe"] == degradation.CIFAR10_RECIPE
+    assert (default["depths"], default["seeds"], default["label"]) == ([20, 56], [0, 1], "CIFAR-10")
+    assert options["recipe"].epochs == 9
+    assert (options["depths"], options["seeds"], options["label"], options["workers"]) == ([8, 14], [3], "copy", 5)

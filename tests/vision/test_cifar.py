@@ -1,0 +1,280 @@
+"""The CIFAR nets: counts and keys of the paper's nets, and the identities that make plain and residual comparable."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from residual.vision.cifar import (
+    CifarBlock,
+    CifarNet,
+    PadShortcut,
+    ProjectionShortcut,
+    resnet20,
+    resnet32,
+    resnet44,
+    resnet56,
+    resnet110,
+)
+
+
+def parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def images(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def shake(model: nn.Module, seed: int = 0) -> None:
+    """Give every parameter and running statistic a value that no default has."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, tensor in model.state_dict().items():
+        if name.endswith("running_var"):
+            tensor.uniform_(0.5, 2, generator=generator)
+        elif tensor.is_floating_point():
+            tensor.normal_(0, 0.3, generator=generator)
+
+
+@pytest.mark.parametrize(
+    ("make", "depth", "count"),
+    [
+        (resnet20, 20, 269_722),
+        (resnet32, 32, 464_154),
+        (resnet44, 44, 658_586),
+        (resnet56, 56, 853_018),
+        (resnet110, 110, 1_727_962),
+    ],
+)
+def test_parameter_counts(make: Callable[..., CifarNet], depth: int, count: int) -> None:
+    with torch.device("meta"):
+        residual, plain = make(), make(residual=False)
+    assert residual.depth == depth
+    assert parameters(residual) == parameters(plain) == count  # option A has no parameters
+
+
+def test_the_deepest_net_of_the_paper() -> None:
+    with torch.device("meta"):
+        assert parameters(CifarNet(1202)) == 19_421_274
+
+
+@given(blocks=st.integers(1, 6), shortcut=st.sampled_from("AB"), residual=st.booleans())
+def test_depth_counts_weighted_layers(blocks: int, shortcut: str, residual: bool) -> None:
+    """A depth of 6n+2 has that many weighted layers; projections, as in the paper, are not counted."""
+    with torch.device("meta"):
+        model = CifarNet(6 * blocks + 2, shortcut=shortcut, residual=residual)
+    weighted = [name for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert len([name for name in weighted if "downsample" not in name]) == 6 * blocks + 2
+
+
+def norm_keys(name: str) -> list[str]:
+    return [f"{name}.{key}" for key in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")]
+
+
+@pytest.mark.parametrize("shortcut", ["A", "B"])
+def test_state_dict_keys_follow_torchvision(shortcut: str) -> None:
+    expected = ["conv1.weight", *norm_keys("bn1")]
+    for stage in (1, 2, 3):
+        for block in range(3):
+            here = f"layer{stage}.{block}"
+            for i in (1, 2):
+                expected += [f"{here}.conv{i}.weight", *norm_keys(f"{here}.bn{i}")]
+            if shortcut == "B" and stage > 1 and block == 0:
+                expected += [f"{here}.downsample.0.weight", *norm_keys(f"{here}.downsample.1")]
+    expected += ["fc.weight", "fc.bias"]
+    assert list(CifarNet(20, shortcut=shortcut).state_dict()) == expected
+
+
+def test_plain_and_residual_are_the_same_layers() -> None:
+    plain, residual = CifarNet(20, residual=False), CifarNet(20)
+    assert list(plain.state_dict()) == list(residual.state_dict())
+    plain.load_state_dict(residual.state_dict())  # same shapes
+    assert not torch.allclose(plain.eval()(images(2, 3, 16, 16)), residual.eval()(images(2, 3, 16, 16)))
+
+
+@pytest.mark.parametrize("shortcut", ["A", "B"])
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("channels", "stride"), [(4, 1), (8, 2)])
+def test_a_residual_block_is_the_plain_block_plus_its_shortcut(
+    shortcut: str, training: bool, channels: int, stride: int
+) -> None:
+    residual = CifarBlock(4, channels, stride=stride, shortcut=shortcut)
+    plain = CifarBlock(4, channels, stride=stride, residual=False)
+    shake(residual)
+    nn.init.constant_(residual.bn2.bias, 50)  # so far from zero that no last ReLU cuts anything off
+    plain.load_state_dict({k: v for k, v in residual.state_dict().items() if not k.startswith("downsample")})
+    residual.train(training)
+    plain.train(training)
+    x = images(5, 4, 6, 6)
+    out, branch = residual(x), plain(x)
+    assert out.min() > 0
+    assert branch.min() > 0
+    skipped = x if residual.downsample is None else residual.downsample(x)
+    torch.testing.assert_close(out - branch, skipped, atol=2e-5, rtol=0)
+    assert skipped.abs().max() > 0.5  # the difference is not lost in the tolerance
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_block_ends_in_relu(residual: bool) -> None:
+    block = CifarBlock(4, 4, residual=residual).eval()
+    x = images(2, 4, 6, 6)
+    branch = block.bn2(block.conv2(F.relu(block.bn1(block.conv1(x)))))
+    torch.testing.assert_close(block(x), F.relu(branch + x if residual else branch))
+
+
+@pytest.mark.parametrize("shortcut", ["A", "B"])
+@pytest.mark.parametrize("training", [False, True])
+def test_zero_init_starts_every_block_as_its_shortcut(shortcut: str, training: bool) -> None:
+    torch.manual_seed(0)
+    model = CifarNet(20, shortcut=shortcut, zero_init_residual=True).train(training)
+    blocks = [m for m in model.modules() if isinstance(m, CifarBlock)]
+    assert len(blocks) == 9
+    for block in blocks:
+        x = images(4, block.conv1.in_channels, 8, 8)
+        shortcut_of_x = x if block.downsample is None else block.downsample(x)
+        assert torch.equal(block(x), F.relu(shortcut_of_x))
+        # By the last weight: were an earlier one zero, no gradient would reach what comes before it.
+        assert torch.count_nonzero(block.bn2.weight) == 0
+        assert torch.equal(block.bn1.weight, torch.ones_like(block.bn1.weight))
+
+
+def test_without_zero_init_no_block_is_its_shortcut() -> None:
+    x = images(4, 16, 8, 8)
+    assert not torch.allclose(CifarNet(8).layer1(x), F.relu(x))
+
+
+def test_convolutions_start_from_kaiming_normal_of_fan_out() -> None:
+    torch.manual_seed(0)
+    for module in resnet20(shortcut="B").modules():
+        if isinstance(module, nn.Conv2d):
+            fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1]
+            spread = module.weight.std().item() * (fan_out / 2) ** 0.5
+            assert spread == pytest.approx(1, abs=5 / (2 * module.weight.numel()) ** 0.5)  # five standard errors
+
+
+def test_option_a_by_hand() -> None:
+    x = torch.arange(1.0, 19).reshape(1, 2, 3, 3)  # channel 0 holds 1 to 9, channel 1 holds 10 to 18
+    zeros = [[0.0, 0.0], [0.0, 0.0]]
+    corners = [[[1.0, 3.0], [7.0, 9.0]], [[10.0, 12.0], [16.0, 18.0]]]
+    assert PadShortcut(2, 2)(x).tolist() == [[zeros, *corners, zeros]]
+    assert PadShortcut(3, 2)(x).tolist() == [[zeros, *corners, zeros, zeros]]  # the odd one goes after
+    assert torch.equal(PadShortcut(0, 1)(x), x)
+
+
+@given(
+    channels=st.integers(1, 5),
+    new=st.integers(0, 6),
+    stride=st.integers(1, 3),
+    height=st.integers(1, 7),
+    width=st.integers(1, 7),
+)
+def test_option_a_is_subsampling_between_zeros(channels: int, new: int, stride: int, height: int, width: int) -> None:
+    x = images(2, channels, height, width)
+    out = PadShortcut(new, stride)(x)
+    assert out.shape == (2, channels + new, -(-height // stride), -(-width // stride))
+    kept = slice(new // 2, new // 2 + channels)
+    for row in range(out.shape[2]):
+        for column in range(out.shape[3]):
+            assert torch.equal(out[:, kept, row, column], x[:, :, row * stride, column * stride])
+    assert torch.count_nonzero(out) == torch.count_nonzero(out[:, kept])
+
+
+@pytest.mark.parametrize("shortcut", ["A", "B"])
+@given(height=st.integers(1, 12), width=st.integers(1, 12), stride=st.sampled_from([1, 2]))
+def test_branch_and_shortcut_agree_on_every_size(shortcut: str, height: int, width: int, stride: int) -> None:
+    block = CifarBlock(2, 4, stride=stride, shortcut=shortcut).eval()
+    assert block(images(1, 2, height, width)).shape == (1, 4, -(-height // stride), -(-width // stride))
+
+
+@pytest.mark.parametrize("shortcut", ["A", "B"])
+@pytest.mark.parametrize("size", [8, 32, 33])
+def test_logits_for_any_image_size(shortcut: str, size: int) -> None:
+    assert CifarNet(20, shortcut=shortcut).eval()(images(2, 3, size, size)).shape == (2, 10)
+
+
+def test_stages_double_channels_and_halve_the_image() -> None:
+    model = CifarNet(8, width=4, in_channels=1, num_classes=7).eval()
+    shapes: list[tuple[int, ...]] = []
+    for stage in (model.layer1, model.layer2, model.layer3):
+        stage.register_forward_hook(lambda _m, _i, out: shapes.append(tuple(out.shape)))
+    assert model(images(2, 1, 32, 24)).shape == (2, 7)
+    assert shapes == [(2, 4, 32, 24), (2, 8, 16, 12), (2, 16, 8, 6)]
+
+
+def test_option_b_is_a_convolution_with_stride_and_batch_norm() -> None:
+    shortcut = ProjectionShortcut(3, 5, 2)
+    shake(shortcut)
+    x = images(2, 3, 7, 8)
+    convolved = F.conv2d(x, shortcut[0].weight, stride=2)
+    torch.testing.assert_close(
+        shortcut(x), F.batch_norm(convolved, None, None, shortcut[1].weight, shortcut[1].bias, True)
+    )
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 6])
+def test_option_b_has_a_right_gradient_for_few_channels_in_channels_last_order(width: int) -> None:
+    """A convolution with stride has not, and may end the process: oneDNN, issue 6035."""
+    torch.manual_seed(0)
+    gradients = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        shortcut = ProjectionShortcut(width, 2 * width, 2).to(memory_format=layout)
+        nn.init.ones_(shortcut[0].weight)
+        out = shortcut(images(8, width, 8, 8).contiguous(memory_format=layout))
+        (out * images(*out.shape, seed=1)).sum().backward()
+        gradients.append(shortcut[0].weight.grad)
+    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-4)
+
+
+def test_the_stem_is_convolution_batch_norm_and_relu() -> None:
+    model = CifarNet(8, width=4)
+    shake(model)
+    model.eval()
+    stems: list[Tensor] = []
+    model.layer1.register_forward_pre_hook(lambda _m, inputs: stems.append(inputs[0]))
+    x = images(2, 3, 9, 9)
+    model(x)
+    bn = model.bn1
+    convolved = F.conv2d(x, model.conv1.weight, padding=1)
+    normalized = F.batch_norm(convolved, bn.running_mean, bn.running_var, bn.weight, bn.bias)
+    torch.testing.assert_close(stems[0], F.relu(normalized))
+
+
+def test_the_head_averages_over_the_image() -> None:
+    model = CifarNet(8, width=4).eval()
+    features: list[Tensor] = []
+    model.layer3.register_forward_hook(lambda _m, _i, out: features.append(out))
+    logits = model(images(3, 3, 16, 16))
+    torch.testing.assert_close(logits, F.linear(features[0].mean((2, 3)), model.fc.weight, model.fc.bias))
+
+
+@pytest.mark.parametrize(
+    ("depth", "below", "above"),
+    [(21, 20, 26), (25, 20, 26), (9, 8, 14), (7, 8, 14), (2, 8, 14), (0, 8, 14), (-4, 8, 14)],
+)
+def test_a_depth_that_no_net_has(depth: int, below: int, above: int) -> None:
+    with pytest.raises(ValueError, match=rf"depth must be 6n\+2 .*got {depth}; nearest: {below} and {above}$"):
+        CifarNet(depth)
+    CifarNet(below)  # what the message offers exists
+    CifarNet(above)
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_an_unknown_shortcut(residual: bool) -> None:
+    with pytest.raises(ValueError, match=r"shortcut must be one of \('A', 'B'\), got 'C'"):
+        CifarNet(20, shortcut="C", residual=residual)
+    with pytest.raises(ValueError, match="shortcut must be one of"):
+        CifarBlock(4, 4, shortcut="a", residual=residual)
+
+
+def test_zero_init_makes_no_sense_in_a_plain_net() -> None:
+    with pytest.raises(ValueError, match="zero_init_residual=True needs residual=True"):
+        CifarNet(20, residual=False, zero_init_residual=True)
+
+
+def test_option_a_cannot_take_channels_away() -> None:
+    with pytest.raises(ValueError, match="new_channels must be at least 0, got -4"):
+        CifarBlock(8, 4)
