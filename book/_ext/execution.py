@@ -6,6 +6,7 @@ that the run opened or imported from this repository (as a compiler writes the h
 while the page, those files, the pins and the Python are the same. What failed is not kept, so it fails every time.
 """
 
+import ast
 import hashlib
 import json
 import os
@@ -31,6 +32,7 @@ from sphinx.errors import SphinxError
 from sphinx.util import logging
 from tqdm import tqdm
 
+from residual import claims
 from residual.experiments.records import provenance
 from residual.files import write_atomically
 
@@ -138,6 +140,7 @@ def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
             kernel_name=notebook.metadata.get("kernelspec", {}).get("name", "python3"),
             resources={"metadata": {"path": str(page.parent)}},
             on_cell_executed=lambda **_: bar.update(),
+            extra_arguments=["--log-level=ERROR"],  # a warning about its own set-up is nothing that a page says
         )
         try:
             # One thread a process: the numbers do not depend on the number of cores, and workers do not fight over them.
@@ -147,13 +150,13 @@ def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
     *cells, report = notebook.cells[1:]
     notebook.cells = cells
     for cell in cells:
-        if cell.cell_type == "code":
-            if cell.source.strip() and not cell.execution_count:
-                raise PageError(f"{page.relative_to(root)} has a cell that was not run:\n{cell.source}")
+        if cell.cell_type == "code" and cell.source.strip():
+            _check_cell(page.relative_to(root), cell)
             cell.execution_count -= 1  # the preamble was the first
             cell.outputs = list(_without_progress_bars(cell.outputs))
             cell.metadata.pop("execution", None)
-    files = [Path(name) for name in json.loads(report.outputs[0].data["text/plain"][1:-1])]
+    (result,) = (output for output in report.outputs if output.output_type == "execute_result")
+    files = [Path(name) for name in json.loads(ast.literal_eval(result.data["text/plain"]))]
     depends = {str(f.relative_to(root)) for f in files if _belongs_to(root, f)} | {"requirements.txt"}
     notebook.metadata[KEY] = {
         "page": before,
@@ -167,6 +170,18 @@ def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
     write_atomically(stored, nbformat.writes(notebook).encode())
 
 
+def _check_cell(page: Path, cell: nbformat.NotebookNode) -> None:
+    """Refuse a cell that was not run, one that was to raise and did not, and a failed claim that a tag lets pass."""
+    errors = [output for output in cell.outputs if output.output_type == "error"]
+    if not cell.execution_count:
+        raise PageError(f"{page} has a cell that was not run:\n{cell.source}")
+    if "raises-exception" in cell.metadata.get("tags", ()) and not errors:
+        raise PageError(f"{page} has a cell tagged raises-exception that raised nothing:\n{cell.source}")
+    for error in errors:
+        if error.ename == claims.ClaimError.__name__:
+            raise PageError(f"{page} failed:\n{error.ename}: {error.evalue}")
+
+
 def _belongs_to(root: Path, file: Path) -> bool:
     """Whether a page that opened `file` stands on it: it is the repository's own, and no build or environment."""
     if not file.is_relative_to(root) or file.suffix == ".pyc" or file.is_dir():
@@ -175,14 +190,16 @@ def _belongs_to(root: Path, file: Path) -> bool:
     return not any(part.startswith((".", "_build")) or part.endswith(".egg-info") for part in parts)
 
 
+_BAR = re.compile(r"\[[\d:]+(<[\d:?]+)?, [^\]]*(/s|s/)")  # the clock and the rate that end tqdm's bars
+_CURSOR = re.compile(r"\x1b\[[\d;]*[A-Za-z]")  # moves a bar up to its line, among several
+
+
 def _without_progress_bars(outputs: list[nbformat.NotebookNode]) -> Iterator[nbformat.NotebookNode]:
     """Drop tqdm's bars, which a reader sees live; anything else on the standard error stays and is warned about."""
     for output in outputs:
         if output.output_type == "stream" and output.name == "stderr":
-            lines = re.split(r"[\r\n]+", output.text)
-            output.text = "\n".join(
-                line for line in lines if line.strip() and "it/s" not in line and "s/it" not in line
-            )
+            lines = re.split(r"[\r\n]+", _CURSOR.sub("", output.text))
+            output.text = "\n".join(line for line in lines if line.strip() and not _BAR.search(line))
             if not output.text:
                 continue
         yield output

@@ -131,9 +131,9 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number(value: float) -> str:
-    """`value` for readers: three significant digits, thousands separated, powers of ten past a million or a thousandth."""
-    if value == 0:
-        return "0"
+    """`value` for readers: three significant digits, or a whole number as it is; powers of ten where it is long."""
+    if value == int(value) and abs(value) < 1e6:
+        return f"{int(value):,}"
     mantissa, exponent = f"{value:.2e}".split("e")
     power = int(exponent)
     if power >= 6 or power < -3:

@@ -35,13 +35,22 @@ def test_a_sweep_is_the_same_however_it_is_spread() -> None:
         assert all(0 <= error <= 100 for error in (run.train_error, run.test_error, *run.curve))
 
 
-def test_a_run_does_not_depend_on_the_callers_threads_or_random_numbers() -> None:
+def test_a_run_does_not_depend_on_the_callers_threads_or_random_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     first = train(8, True, replace(TINY, seed=3))
+    threads: list[int] = []
+    really_fit = degradation.fit
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        threads.append(torch.get_num_threads())
+        return really_fit(*arguments, **options)
+
+    monkeypatch.setattr(degradation, "fit", watched)
     torch.set_num_threads(2)
     try:
         torch.manual_seed(99)
         assert train(8, True, replace(TINY, seed=3)) == first
         assert torch.get_num_threads() == 2
+        assert threads == [1]
     finally:
         torch.set_num_threads(1)
     assert (first.depth, first.residual, first.seed, first.name) == (8, True, 3, "residual-8")
@@ -220,11 +229,11 @@ def test_the_recorded_command_repeats_the_recording(
     out, label = tmp_path / "runs.json", "somebody's (JPEG) $copy"
     recipe = replace(degradation.CIFAR10_RECIPE, epochs=1)
     small_record(out, folder, label=label, recipe=recipe, seeds=(1,))
-    small_record(out, folder, label=label, recipe=recipe, seeds=(0,))
+    small_record(out, folder, label=label, recipe=recipe, depths=(14,), seeds=(0,))
     called: dict[str, Any] = {}
     monkeypatch.setattr(degradation, "record", lambda *arguments, **options: called.update(options, to=arguments))
     name, *arguments = shlex.split(json.loads(out.read_text())["command"])
     assert name == "residual"
     cli.main(arguments)
     assert called.pop("to") == (Path("results/runs.json"), Path("FOLDER"))
-    assert called == {"label": label, "depths": [8], "seeds": [0, 1], "recipe": recipe, "workers": 2}
+    assert called == {"label": label, "depths": [8, 14], "seeds": [0, 1], "recipe": recipe, "workers": 2}

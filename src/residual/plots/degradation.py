@@ -35,7 +35,7 @@ def _dots(axes: Axes, nets: Mapping[str, Errors]) -> None:
 
 @styled
 def training_curves(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
-    """Training error, epoch by epoch, a line a seed. Keys such as "plain-56"; the part before the dash sets the color."""
+    """Training error, epoch by epoch, a line a seed. Keys such as "plain-56": kind and depth set the line's look."""
     drawing, (axes,) = figure(height=3.4)
     for name, seeds in curves.items():
         kind, depth = name.split("-")
@@ -58,7 +58,7 @@ def training_curves(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
 def recorded_and_published(
     train: Mapping[str, Errors], test: Mapping[str, Errors], published: Mapping[int, float]
 ) -> Figure:
-    """Recorded errors of plain and residual nets, a dot a seed, beside the test errors that the paper gives by depth."""
+    """Recorded errors of plain and residual nets, a dot a seed, beside the test errors the paper gives by depth."""
     drawing, (left, middle, right) = figure(3, width=8.2, height=3.4)
     for axes, title, nets in ((left, "Here: training error", train), (middle, "Here: test error", test)):
         _dots(axes, nets)

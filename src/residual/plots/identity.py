@@ -12,7 +12,7 @@ def jacobian_errors(errors: Mapping[str, Sequence[float]]) -> Figure:
     """A row a formula, a dot a seed: relative distance of the block's Jacobian from the formula."""
     drawing, (axes,) = figure(height=2.6)
     colors = (PLAIN, RESIDUAL, RESIDUAL)
-    for row, (name, seeds) in enumerate(errors.items()):
+    for row, seeds in enumerate(errors.values()):
         axes.plot(seeds, [row] * len(seeds), "o", color=colors[row % 3], alpha=0.7)
         axes.text(
             0.03 if max(seeds) < 0.5 else max(seeds) + 0.03, row, f"at most {max(seeds):.2g}", va="center", color=INK

@@ -43,6 +43,11 @@ class GradientProfile:
     weights: tuple[Gradient, ...]
     outputs: tuple[Gradient, ...]
 
+    @property
+    def first_over_last(self) -> float:
+        """Gradient norm at the first output over that at the last: below 1 where gradients vanish on their way back."""
+        return self.outputs[0].norm / self.outputs[-1].norm
+
 
 @contextmanager
 def recorded_outputs(model: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:

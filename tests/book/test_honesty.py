@@ -1,0 +1,221 @@
+"""Each check of the book, broken on purpose and seen caught, in a small book that the real build command builds."""
+
+import re
+
+import ledger
+import pytest
+from bs4 import BeautifulSoup
+from small_book import SmallBook
+
+from residual.experiments.records import provenance
+
+
+def cell(code: str, tags: str = "") -> str:
+    return f"```{{code-cell}} ipython3\n{f':tags: [{tags}]' if tags else ''}\n{code}\n```\n"
+
+
+def claim(id: str, *, holds: bool = True) -> str:
+    return (
+        "from residual import claims\n"
+        f'claims.check("{id}", "Two is more than one.", holds={holds}, value=2, source="he2015", where="section 1",\n'
+        '    says="the same", verdict="confirmed");'
+    )
+
+
+def test_a_cell_that_raises_fails_every_build(small_book: SmallBook) -> None:
+    small_book.page("reader", cell("1 / 0"))
+    for _ in range(2):
+        build = small_book.build()
+        assert build.code != 0
+        assert build.ran == ["reader"]
+        assert "book/reader.md failed" in build.output
+        assert "ZeroDivisionError: division by zero" in build.output
+
+
+def test_every_way_not_to_run_is_named(small_book: SmallBook) -> None:
+    pages = {
+        "dies": cell("import os\nos._exit(1)"),
+        "skips": cell("print('never run')", tags="skip-execution"),
+        "claims": cell(claim("one-too-many", holds=False)),
+        "hides": cell(claim("a-hidden-one", holds=False), tags="raises-exception"),
+        "accepts": cell("print('nothing to refuse')", tags="raises-exception"),
+        "listed": cell("print('runs after all')"),
+    }
+    for name, text in pages.items():
+        small_book.page(name, text)
+    small_book.put("book/prose.md", "# Prose\n\nNothing runs here, and nobody says why.\n")
+    small_book.put("book/story.md", "# Story\n\nNothing runs here, and the settings say why.\n")
+    small_book.contents("chain", *pages, "prose", "story", "appendix")
+    small_book.configure(
+        {"index": "only a cover", "appendix": "gathers", "story": "tells a story", "listed": "has no code, it says"}
+    )
+    build = small_book.build()
+    assert build.code != 0
+    for said in (
+        r"book/dies\.md failed:\s+Kernel died",
+        r"book/skips\.md has a cell that was not run:\s+print\('never run'\)",
+        r"book/claims\.md failed:(?s:.*)ClaimError: claim 'one-too-many' does not hold: Two is more than one\.",
+        r"book/hides\.md failed:\s+ClaimError: claim 'a-hidden-one' does not hold",
+        r"book/accepts\.md has a cell tagged raises-exception that raised nothing",
+        r"listed has code but is listed in pages_without_code",
+        r"prose did not execute: it has no code, and pages_without_code gives no reason",
+    ):
+        assert re.search(said, build.output), f"{said} is not in:\n{build.output}"
+    assert "story" not in build.output  # a page that gives its reason is left in peace
+
+
+def test_one_page_without_code_is_enough(small_book: SmallBook) -> None:
+    small_book.put("book/reader.md", "# Prose\n\nNothing runs here.\n")
+    build = small_book.build()
+    assert build.code != 0
+    assert "reader did not execute" in build.output
+
+
+def test_one_claim_that_fails_is_enough(small_book: SmallBook) -> None:
+    small_book.edit("src/tiny/deep.py", "21", "-21")
+    build = small_book.build()
+    assert build.code != 0
+    assert "claim 'answer-positive' does not hold" in build.output
+    assert "Measured: -42.0 (-43.5 to -40.5) points" in build.output
+
+
+def test_two_claims_with_one_id_fail(small_book: SmallBook) -> None:
+    small_book.page("reader", cell(claim("answer-positive")))
+    for _ in range(2):
+        build = small_book.build()
+        assert build.code != 0
+        assert "claims registered twice: answer-positive" in build.output
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("See [there](nowhere.md).\n", "nowhere"),
+        ("See {numref}`fig-nowhere`.\n", "fig-nowhere"),
+        ("The error was 12.5 % then.\n", "typed-in measurement '12.5"),
+        (cell("import warnings\nwarnings.warn('deprecated')"), "a cell wrote to the standard error"),
+    ],
+    ids=["page", "figure", "measurement", "stderr"],
+)
+def test_a_warning_fails_every_build(small_book: SmallBook, text: str, said: str) -> None:
+    small_book.page("alone", f"{cell('print()')}\n{text}")
+    first = small_book.build()
+    again = small_book.build()
+    assert (first.ran, again.ran) == (["alone"], [])
+    for build in (first, again):
+        assert build.code != 0
+        assert re.search(rf"alone\.md.*WARNING.*{re.escape(said)}", build.output), build.output
+
+
+def test_nothing_changed_nothing_runs(small_book: SmallBook) -> None:
+    before = small_book.html("appendix")
+    build = small_book.build()
+    assert (build.code, build.ran) == (0, [])
+    assert small_book.html("appendix") == before  # times and claims of pages that were reused are listed too
+
+
+def test_a_constant_behind_two_imports_reaches_the_page(small_book: SmallBook) -> None:
+    assert "The answer is 42," in text_of(small_book, "chain")
+    small_book.edit("src/tiny/deep.py", "21", "22")
+    build = small_book.build()
+    assert (build.code, build.ran) == (0, ["chain"])
+    assert "The answer is 44," in text_of(small_book, "chain")
+    assert "44.0 (42.5 to 45.5) points" in text_of(small_book, "appendix")
+
+
+def test_a_recorded_file_reaches_the_page_that_reads_it(small_book: SmallBook) -> None:
+    small_book.edit("results/x.json", "17", "18")
+    build = small_book.build()
+    assert (build.code, build.ran) == (0, ["reader"])
+    assert "recorded: 18" in text_of(small_book, "reader")
+
+
+def test_a_changed_page_runs(small_book: SmallBook) -> None:
+    small_book.edit("book/alone.md", "6 * 7", "6 * 8")
+    build = small_book.build()
+    assert (build.code, build.ran) == (0, ["alone"])
+    assert "six times seven: 48" in text_of(small_book, "alone")
+
+
+def test_changed_pins_run_every_page(small_book: SmallBook) -> None:
+    small_book.edit("requirements.txt", "1", "2")
+    build = small_book.build()
+    assert build.code == 0
+    assert build.ran == ["chain", "reader", "alone"]
+
+
+def text_of(book: SmallBook, page: str) -> str:
+    article = BeautifulSoup(book.html(page), "html.parser").article
+    assert article is not None
+    return " ".join(article.get_text().split())
+
+
+def test_the_ledger_lists_the_claim(built_book: SmallBook) -> None:
+    soup = BeautifulSoup(built_book.html("appendix"), "html.parser")
+    rows = soup.select("table.ledger tbody tr")
+    assert len(rows) == 1
+    claimed, says, measured, verdict = rows[0].find_all("td")
+    assert claimed.get_text().strip() == "The answer is above zero, even for a < b."
+    assert "all answers are positive" in says.get_text()
+    assert re.search(r"He et al\. \[2015\], section 9", " ".join(says.get_text().split()))
+    assert measured.get_text().strip() == "42.0 (40.5 to 43.5) points, seeds 0 to 2, 5"
+    assert verdict.get_text().strip() == "corrected"
+    page, _, anchor = str(claimed.a["href"]).partition("#")
+    assert page == "chain.html"
+    target = BeautifulSoup(built_book.html("chain"), "html.parser").find(id=anchor)
+    assert target is not None
+    assert "The answer is above zero, even for a < b." in target.get_text()
+
+
+def test_the_status_page_lists_every_page(built_book: SmallBook) -> None:
+    soup = BeautifulSoup(built_book.html("appendix"), "html.parser")
+    head = soup.select_one("table.status thead")
+    assert head is not None
+    assert "budget 120 s" in head.get_text()
+    assert "budget 3 GB" in head.get_text()
+    rows = {r.td.get_text().strip(): [td.get_text().strip() for td in r.find_all("td")[1:]] for r in soup.select("table.status tbody tr")}
+    assert list(rows) == ["chain", "reader", "alone", "appendix", "index"]
+    for page in ("chain", "reader", "alone"):
+        time, memory, commit = rows[page]
+        assert re.fullmatch(r"\d+\.\d s", time)
+        assert re.fullmatch(r"\d\.\d\d GB", memory)
+        assert commit == provenance()["commit"].removesuffix("+changes") or commit.endswith("+changes")
+    assert rows["index"][0] == "not run: only a cover"
+    assert rows["appendix"][0] == "not run: gathers"
+
+
+@pytest.mark.parametrize(("value", "said"), [(119.9, ""), (120, ""), (120.1, " **over budget**")])
+def test_over_budget_is_said(value: float, said: str) -> None:
+    assert ledger._over(value, ledger.PAGE_SECONDS) == said
+
+
+def test_every_foot_says_how_the_page_was_made(built_book: SmallBook) -> None:
+    made = provenance()
+    for page in ("chain", "reader", "alone", "index", "appendix"):
+        soup = BeautifulSoup(built_book.html(page), "html.parser")
+        (foot,) = soup.select("article footer.made")
+        text = foot.get_text()
+        assert re.search(r"Commit ([0-9a-f]{12}(\+changes)?|unknown), hash of src [0-9a-f]{12}, \d{4}-\d\d-\d\d\.", text)
+        assert made["machine"] in text
+        for name in ("python", "torch", "numpy", "scikit-learn"):
+            assert f"{name} {made[name]}" in text
+        if page in ("index", "appendix"):
+            assert "This page runs no code: " in text
+        else:
+            assert re.search(r"Run in \d+\.\d s, with at most \d\.\d\d GB of memory\.", text)
+            assert ("Seeds: 0, 1, 2, 5." if page == "chain" else "No random numbers") in text
+
+
+def test_the_hash_in_the_foot_is_of_src(small_book: SmallBook, built_book: SmallBook) -> None:
+    """It follows a change anywhere in src, on the pages that ran again."""
+    small_book.put("src/tiny/unused.py", "NEW = 1\n")
+    small_book.edit("src/tiny/deep.py", "21", "21.0")
+    assert small_book.build().code == 0
+
+    def source(book: SmallBook, page: str) -> str:
+        found = re.search(r"hash of src ([0-9a-f]{12})", book.html(page))
+        assert found is not None
+        return found[1]
+
+    assert source(small_book, "chain") != source(built_book, "chain")
+    assert source(small_book, "reader") == source(built_book, "reader")
