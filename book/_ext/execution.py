@@ -150,7 +150,7 @@ def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
     *cells, report = notebook.cells[1:]
     notebook.cells = cells
     for cell in cells:
-        if cell.cell_type == "code" and cell.source.strip():
+        if cell.cell_type == "code":
             _check_cell(page.relative_to(root), cell)
             cell.execution_count -= 1  # the preamble was the first
             cell.outputs = list(_without_progress_bars(cell.outputs))
@@ -174,7 +174,7 @@ def _check_cell(page: Path, cell: nbformat.NotebookNode) -> None:
     """Refuse a cell that was not run, one that was to raise and did not, and a failed claim that a tag lets pass."""
     errors = [output for output in cell.outputs if output.output_type == "error"]
     if not cell.execution_count:
-        raise PageError(f"{page} has a cell that was not run:\n{cell.source}")
+        raise PageError(f"{page} has a cell that was not run:\n{cell.source or '(it is empty)'}")
     if "raises-exception" in cell.metadata.get("tags", ()) and not errors:
         raise PageError(f"{page} has a cell tagged raises-exception that raised nothing:\n{cell.source}")
     for error in errors:

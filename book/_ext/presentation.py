@@ -21,7 +21,6 @@ from ledger import seeds
 from residual.experiments.records import provenance
 
 MERMAID = "vendor/mermaid/mermaid.min.js"
-MATHJAX = "vendor/mathjax/tex-mml-chtml.js"
 
 
 class InlineDrawing(SphinxPostTransform):
@@ -76,8 +75,8 @@ def complete_page(
     context["body"] += foot(app, pagename)
     if doctree.next_node(mermaid.mermaid):
         # The classic script also works from a page opened as a file, where a module may not be imported.
-        app.add_js_file(MERMAID)
-        app.add_js_file("diagrams.js")
+        app.add_js_file(MERMAID, loading_method="defer")
+        app.add_js_file("diagrams.js", loading_method="defer")
 
 
 def quiet_scripts(app: Sphinx) -> None:
@@ -93,9 +92,9 @@ def quiet_scripts(app: Sphinx) -> None:
                 app.disconnect(listener.id)
 
 
-def add_static_files(app: Sphinx, config: Config) -> None:
-    """Name the folder only now: where Jupyter Book finds it in the settings, it puts every script there on every page."""
-    config.html_static_path.append("_static")
+def forget_found_scripts(app: Sphinx, config: Config) -> None:
+    """Jupyter Book loads every script and style under `_static` on every page; pages name what they need themselves."""
+    config.html_js_files, config.html_css_files = [], []
 
 
 def repository(root: Path) -> str | None:
@@ -127,7 +126,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.setup_extension("ledger")
     app.add_post_transform(InlineDrawing)
     app.connect("config-inited", link_repository)
-    app.connect("config-inited", add_static_files, priority=900)
+    app.connect("config-inited", forget_found_scripts)
     app.connect("builder-inited", quiet_scripts)
     app.connect("html-page-context", complete_page, priority=600)
     app.add_css_file("book.css")

@@ -1,8 +1,9 @@
 """Numbers in prose are measured: a page whose text has a typed-in measurement is warned about, and so does not build.
 
-What counts: a decimal fraction, a number with thousands separators or a power of ten, and a number with a unit that is
-measured (percent, points, time, memory, "times"). What does not: code, formulas, headings' numbers, names such as
-ResNet-20 or ReLU6, years, a paragraph that cites a paper (its figures are the paper's), and values that glue puts in.
+What counts: a decimal fraction, a number with thousands separators or a power of ten, one of five digits or more, and a
+number with a unit that is measured (percent, points, time, memory, "times"). What does not: code, formulas, headings'
+numbers, sections and versions, names such as ResNet-20 or ReLU6, years, a paragraph that cites a paper (its figures are
+the paper's), and values that glue puts in.
 """
 
 import re
@@ -16,25 +17,39 @@ from sphinx.util import logging
 logger = logging.getLogger(__name__)
 
 _MEASUREMENT = re.compile(
-    r"""(?<![\w.\-/^])(?:
+    r"""(?<![\w.:/^])(?<![A-Za-z]-)(?:
         \d+\.\d+(?![\w.]*\w*\.\d)           # 0.41, but not 1.2.3
       | \d{1,3}(?:,\d{3})+                  # 589,824
-      | \d+(?:\.\d+)?\s*[x×]\s*10           # 2 x 10
-      | \d+(?:\.\d+)?e[+-]?\d+              # 2e17
-      | (?:\d+)\s*(?:%(?!\s*(?:confidence\s+)?interval)|percent\b|points?\b|ms\b|s\b|seconds?\b|minutes?\b|hours?\b|KB\b|MB\b|GB\b
-                    |[x×](?!\s*\d)|times\b|fold\b|-fold\b)
-      | (?:one|two|three|four|five|six|seven|eight|nine|ten|twenty|fifty|a\ hundred|a\ thousand|a\ million)
-        \s+(?:times\ (?:more|less|larger|smaller|faster|slower|higher|lower)|percent\b|points?\b)
+      | \d{5,}
+      | \d+\s*[x×]\s*10(?=[\^⁰¹²³⁴⁵⁶⁷⁸⁹⁻])  # 2 x 10^5
+      | \d+e[+-]?\d+                       # 2e17
+      | \d+\s*(?:
+            %(?!\s*(?:[\w-]+\s+)?interval)   # but not a 95 % interval
+          | (?:percent|points?|[mµn]?s|seconds?|minutes?|hours?|days?|weeks?|[kKMGT]i?B|times|thousand|[mb]illion)\b
+          | [x×](?!\s*\d)                    # but not 3x3
+          | -?fold\b(?!\s+cross)
+        )
+      | (?:one|two|three|four|five|six|seven|eight|nine|ten|twenty|fifty|a\ (?:hundred|thousand|million))\s+
+        (?:percent\b|(?:times|points)\ (?:more|less|fewer|larger|smaller|faster|slower|higher|lower|better|worse)\b)
     )""",
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
-_FENCE = re.compile(r"^\s*(`{3,}|~{3,}|:{3,})\s*(?:\{([\w:-]+)\})?")
+# Numbers that count nothing: roles and code, formulas, HTML, addresses, places in a work, versions, decades.
+_NAMES = re.compile(
+    r"""\{[\w:-]+\}`+[^`]*`+ | `+[^`]*`+ | \$[^$]*\$ | <[^>]*> | \]\([^)]*\) | https?://\S+
+      | \b(?:sections?|chapters?|figures?|tables?|equations?|algorithms?|versions?|Python|PyTorch|NumPy|JAX|CC\ BY(?:-SA)?)\s+
+        \d+(?:\.\d+)*(?:(?:,|\s+(?:and|or|to))\s+\d+(?:\.\d+)+)*
+      | \b(?:19|20)\d0s\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_FENCE = re.compile(r"^\s*(`{3,}|~{3,}|:{3,})\s*(?:\{([\w:-]+)\}\s*(.*))?")
+_OPTION = re.compile(r"^\s*:\s*([\w-]+):\s*(.*)")
+_BOUNDARY = re.compile(r"\s*(?:$|%|#|\(\S+\)=\s*$)")  # an empty line, a comment, a heading, a label
 # Directives whose body is text for the reader; the body of any other fence is code, a diagram or data.
 _PROSE_DIRECTIVES = {
-    "admonition", "attention", "caution", "danger", "dropdown", "error", "exercise", "grid", "grid-item", "grid-item-card",
-    "hint", "important", "margin", "note", "prf:definition", "prf:lemma", "prf:proof", "prf:theorem", "prf:proposition",
-    "prf:corollary", "prf:remark", "seealso", "sidebar", "solution", "tab-item", "tab-set", "tip", "warning", "figure",
-    "list-table", "table", "epigraph", "topic",
+    "admonition", "attention", "card", "caution", "danger", "dropdown", "epigraph", "error", "exercise", "figure", "grid",
+    "grid-item", "grid-item-card", "hint", "important", "list-table", "margin", "note", "seealso", "sidebar", "solution",
+    "tab-item", "tab-set", "table", "tip", "topic", "warning",
 }  # fmt: skip
 
 
@@ -44,7 +59,7 @@ def typed_measurements(text: str) -> Iterator[tuple[int, str]]:
         joined = "\n".join(paragraph)
         if "{cite" in joined:
             continue
-        joined = re.sub(r"\{[\w:-]+\}`+[^`]*`+|`+[^`]*`+|\$[^$]*\$|<[^>]*>|\]\([^)]*\)", _blank, joined)
+        joined = _NAMES.sub(_blank, joined)
         for match in _MEASUREMENT.finditer(joined):
             yield start + joined.count("\n", 0, match.start()), match.group().strip()
 
@@ -54,35 +69,55 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def _paragraphs(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Runs of prose lines with the number of their first line; captions in a code cell's options count as prose."""
-    lines = text.splitlines()
-    at = 0
-    if lines and lines[0] == "---":
-        at = lines.index("---", 1) + 1
-    closing: list[tuple[str, bool]] = []  # of the fences that are open: how they close, and whether they hold prose
+    """Runs of prose lines with the number of their first line; titles and captions of directives are such runs too."""
     paragraph: list[str] = []
-    first = at + 1
-    for number, line in enumerate(lines[at:], start=at + 1):
-        fence = _FENCE.match(line)
-        prose = all(holds for _, holds in closing)
-        boundary = not line.strip() or line.lstrip().startswith(("$$", "%", "(", "#"))
-        if fence and closing and line.strip() == closing[-1][0]:
-            closing.pop()
-            boundary = True
-        elif fence and prose:
-            closing.append((fence.group(1), fence.group(2) in _PROSE_DIRECTIVES))
-            boundary = True
-        elif not prose and "caption:" in line:
-            yield number, [line]
-        if boundary or not prose or (closing and re.match(r"\s*:[\w-]+:", line)):
-            if paragraph:
-                yield first, paragraph
-            paragraph = []
-        else:
-            first = first if paragraph else number
+    first = 0
+    for number, line in _prose_lines(text):
+        if line and not paragraph:
+            first = number
+        if line:
             paragraph.append(line)
+        elif paragraph:
+            yield first, paragraph
+            paragraph = []
     if paragraph:
         yield first, paragraph
+
+
+def _prose_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines of prose with their numbers, and an empty line wherever a paragraph ends."""
+    lines = text.splitlines()
+    at = lines.index("---", 1) + 1 if lines and lines[0] == "---" else 0
+    closing: list[tuple[str, bool]] = []  # of the fences that are open: how they close, and whether they hold prose
+    formula = False  # between double dollars
+    caption = -1  # indentation of the caption that the line may belong to; none: -1
+    for number, line in enumerate(lines[at:], start=at + 1):
+        prose = all(holds for _, holds in closing)
+        fence, option = _FENCE.match(line), _OPTION.match(line)
+        if closing and line.strip() == closing[-1][0]:
+            closing.pop()
+            caption = -1
+            yield number, ""
+        elif fence and prose:
+            directive = fence[2] or ""
+            holds = directive in _PROSE_DIRECTIVES or directive.startswith("prf:")
+            closing.append((fence[1], holds))
+            yield number, ""
+            if holds and directive != "figure":
+                yield number, fence[3]
+                yield number, ""
+        elif closing and option:  # of a directive, or of a code cell: `:caption: ...` and `:    caption: |`
+            yield number, ""
+            caption = option.start(1) if option[1] in ("caption", "alt") else -1
+            yield number, option[2] if caption >= 0 else ""
+        elif caption >= 0 and (more := re.match(r"\s*:?\s+(?=\S)", line)) and more.end() > caption:
+            yield number, line[more.end() :]
+        elif prose and not formula and not line.strip().startswith("$$") and not _BOUNDARY.match(line):
+            yield number, line
+        else:
+            formula ^= prose and line.count("$$") % 2 == 1
+            caption = -1
+            yield number, ""
 
 
 def check_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:

@@ -1,6 +1,7 @@
 // Draw the page's Mermaid diagrams in the theme's colors, and again when the reader switches the theme.
 (() => {
   const sources = new Map();
+  let drawn = "";
 
   const colors = () => {
     const style = getComputedStyle(document.documentElement);
@@ -16,7 +17,10 @@
   };
 
   const draw = async () => {
-    mermaid.initialize({ startOnLoad: false, theme: "base", themeVariables: colors(), flowchart: { useMaxWidth: true, htmlLabels: false } });
+    const themeVariables = colors();
+    if (drawn === JSON.stringify(themeVariables)) return;
+    drawn = JSON.stringify(themeVariables);
+    mermaid.initialize({ startOnLoad: false, theme: "base", themeVariables, flowchart: { useMaxWidth: true, htmlLabels: false } });
     for (const diagram of document.querySelectorAll("pre.mermaid")) {
       if (!sources.has(diagram)) sources.set(diagram, diagram.textContent);
       diagram.removeAttribute("data-processed");

@@ -123,7 +123,7 @@ def check(
     )
     if not holds:
         raise ClaimError(f"claim {id!r} does not hold: {statement} Measured: {claim.measured}")
-    display(claim)  # type: ignore[no-untyped-call]  # IPython's is untyped
+    display(claim)
     return claim
 
 

@@ -147,7 +147,7 @@ def fit(
                 if not torch.isfinite(loss):
                     raise FloatingPointError(f"loss is {loss.item()} in epoch {epoch}, step {i}: lower peak_lr")
                 optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]  # torch's own gap
+                loss.backward()
                 optimizer.step()
                 total_loss += loss.item()
                 wrong += int((logits.argmax(1) != y).sum())

@@ -1,6 +1,7 @@
 """A book of a few tiny pages in a folder of its own, built by the very command that builds the real one."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,9 +68,6 @@ for _ in tqdm(range(2), desc="outer"):
         pass
 print("six times seven:", 6 * 7)
 ```
-
-```{code-cell} ipython3
-```
 """
 
 
@@ -108,8 +106,8 @@ class SmallBook:
         book.page("reader", READER)
         book.page("alone", ALONE)
         book.put(
-            "book/appendix.md", "# Appendix\n\n```{claims-ledger}\n```\n\n```{execution-status}\n```\n\n"
-            "```{bibliography}\n```\n"
+            "book/appendix.md",
+            "# Appendix\n\n```{claims-ledger}\n```\n\n```{execution-status}\n```\n\n```{bibliography}\n```\n",
         )
         book.contents("chain", "reader", "alone", "appendix")
         return book
@@ -126,7 +124,10 @@ class SmallBook:
 
     def page(self, name: str, text: str) -> None:
         """A page with code: a first cell that notes that it ran, then `text`."""
-        self.put(f"book/{name}.md", f"{FRONT}# Page {name}\n\n```{{code-cell}} ipython3\n{RAN.format(name=name)}\n```\n\n{text}")
+        self.put(
+            f"book/{name}.md",
+            f"{FRONT}# Page {name}\n\n```{{code-cell}} ipython3\n{RAN.format(name=name)}\n```\n\n{text}",
+        )
 
     def contents(self, *pages: str) -> None:
         chapters = [{"file": page} for page in pages]
@@ -147,13 +148,14 @@ class SmallBook:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "PYTEST"))}
         done = subprocess.run(
             command,
-            env=inherited | {"PYTHONPATH": str(self.folder / "src"), "RAN": str(log), "NO_COLOR": "1"},
+            env=inherited | {"PYTHONPATH": str(self.folder / "src"), "RAN": str(log)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
-        return Build(done.returncode, done.stdout, log.read_text().split())
+        output = re.sub(r"\x1b\[[\d;]*m", "", done.stdout)  # without colors
+        return Build(done.returncode, output, log.read_text().split())
 
     def html(self, name: str) -> str:
         return (self.folder / "_build" / "html" / f"{name}.html").read_text()

@@ -14,8 +14,9 @@ import torch
 from residual import cli
 from residual.experiments import degradation
 from residual.experiments.degradation import Run, gap, record, recorded_runs, select, sweep, train
-from residual.training import Recipe
+from residual.training import Recipe, error_rate, fit
 from residual.vision import data
+from residual.vision.cifar import CifarNet
 
 TINY = Recipe(epochs=1, batch_size=64)
 
@@ -58,6 +59,31 @@ def test_a_run_does_not_depend_on_the_callers_threads_or_random_numbers(monkeypa
 
 def run(depth: int, residual: bool, seed: int, error: float) -> Run:
     return Run(depth, residual, seed, error, error, (error,))
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_run_is_that_of_the_net_it_names(residual: bool) -> None:
+    found, recipe, images = train(8, residual, replace(TINY, seed=4)), replace(TINY, seed=4), data.digits()
+    torch.manual_seed(4)
+    model = CifarNet(8, residual=residual, zero_init_residual=residual, in_channels=1)
+    assert found.curve == tuple(fit(model, images, recipe, progress=False).train_error)
+    assert found.train_error == error_rate(model, images.train_images, images.train_labels)
+    assert found.test_error == error_rate(model, images.test_images, images.test_labels)
+    assert (found.depth, found.residual, found.seed) == (8, residual, 4)
+
+
+def test_the_deepest_start_first_seed_by_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that workers end together, and a recording that is cut off holds whole comparisons."""
+    started: list[tuple[int, int, bool]] = []
+
+    def pretend(depth: int, residual: bool, recipe: Recipe, **_: Any) -> Run:
+        started.append((recipe.seed, depth, residual))
+        return run(depth, residual, recipe.seed, 0.0)
+
+    monkeypatch.setattr(degradation, "train", pretend)
+    runs = sweep((8, 20, 14), (1, 0), recipe=TINY, workers=1, progress=False)
+    assert started == [(seed, depth, r) for seed in (0, 1) for depth in (20, 14, 8) for r in (False, True)]
+    assert runs == [run(d, r, seed, 0.0) for r in (False, True) for d in (8, 14, 20) for seed in (0, 1)]
 
 
 def test_gap_pairs_by_seed() -> None:

@@ -11,6 +11,7 @@ import html
 import io
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 from IPython.display import display
@@ -23,7 +24,7 @@ RESIDUAL = "#2b7fc4"
 PAPER = "#8d6fd1"
 OTHER = ("#2a9077", "#b85590", "#8a8320")
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {  # matplotlib types its settings one by one
     "figure.dpi": 100,
     "figure.constrained_layout.use": True,
     "font.size": 11,
@@ -109,4 +110,4 @@ def show(drawing: Figure, *, alt: str) -> None:
     }
     # On a dark notebook the SVG's black ink needs a light ground.
     metadata = {"image/svg+xml": {"needs_background": "light"}}
-    display(bundle, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]  # IPython's is untyped
+    display(bundle, metadata=metadata, raw=True)

@@ -18,21 +18,22 @@ def _row(axes: Axes, *, blocks: int, y: float, color: str, fading: bool) -> None
     """Blocks in a row, joined; a row that fades stands for a signal that gets lost on its way."""
     for i in range(blocks):
         alpha = 0.9 - 0.75 * i / (blocks - 1) if fading else 0.9
-        axes.add_patch(
-            FancyBboxPatch((i + 0.2, y - 0.3), 0.6, 0.6, boxstyle="round,pad=0,rounding_size=0.1", color=color, alpha=alpha)
-        )
+        corners = "round,pad=0,rounding_size=0.1"
+        axes.add_patch(FancyBboxPatch((i + 0.2, y - 0.3), 0.6, 0.6, boxstyle=corners, color=color, alpha=alpha))
         if i:
             axes.plot([i - 0.2, i + 0.2], [y, y], color=INK, alpha=0.5 * alpha, linewidth=1.2)
 
 
 def _skip(axes: Axes, *, start: float, span: float, y: float, alpha: float) -> None:
-    axes.add_patch(Arc((start + span / 2, y), span, 0.62 * span, theta1=0, theta2=180, color=RESIDUAL, alpha=alpha, lw=1.8))
+    center, height = (start + span / 2, y), 0.62 * span
+    axes.add_patch(Arc(center, span, height, theta1=0, theta2=180, color=RESIDUAL, alpha=alpha, lw=1.8))
 
 
 @styled
 def cover(blocks: int = 18) -> Figure:
     """Above, a plain row that fades; below, a residual one with skips around one, two, four and more blocks."""
-    drawing = Figure(figsize=(9, 3.1), layout="none")
+    drawing = Figure(figsize=(9, 3.1))
+    drawing.set_layout_engine("none")
     axes = drawing.add_axes((0, 0, 1, 1))
     axes.set(xlim=(-0.2, blocks + 0.2), ylim=(-0.7, 5.5), aspect="equal")
     axes.axis("off")
@@ -47,7 +48,8 @@ def cover(blocks: int = 18) -> Figure:
 @styled
 def logo() -> Figure:
     """One block and its skip."""
-    drawing = Figure(figsize=(1, 1), layout="none")
+    drawing = Figure(figsize=(1, 1))
+    drawing.set_layout_engine("none")
     axes = drawing.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, 10), ylim=(0, 10))
     axes.axis("off")
@@ -62,8 +64,8 @@ def write(folder: Path) -> None:
     pictures = {
         "cover": svg(
             cover(),
-            alt="A row of orange blocks that fades from left to right, above a row of blue blocks that are joined by arcs around "
-            "one, two, four and eight of them and does not fade.",
+            alt="A row of orange blocks that fades from left to right, above a row of blue blocks that does not fade "
+            "and is joined by arcs around one, two, four and eight of its blocks.",
         ),
         "logo": svg(logo(), alt="Residual Networks, Executed: a block and its skip connection."),
     }

@@ -18,4 +18,4 @@ def jacobian(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     n = x.numel()
     if full.numel() != n * n:
         raise ValueError(f"function must keep the number of entries, {n}, got {full.numel() // n}")
-    return full.reshape(n, n)  # type: ignore[no-any-return]  # torch leaves autograd.functional untyped
+    return full.reshape(n, n)
