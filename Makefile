@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN ?= .venv/bin
 # Linux without a GPU: `make book TORCH_INDEX=https://download.pytorch.org/whl/cpu` takes the small build of torch.
 TORCH_INDEX ?=
-PIP = $(BIN)/pip install --disable-pip-version-check --progress-bar on --quiet
+PIP = $(BIN)/pip install --disable-pip-version-check
 NPM = $(shell command -v npm || echo $(BIN)/npm)
 
 .PHONY: help book test site setup check browser serve lab bench lock clean
@@ -42,7 +42,7 @@ setup: .venv/installed book/_static/vendor/fetched
 	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $$(grep '^torch==' requirements.txt) \
 		|| { echo 'Could not fetch torch. Is the network there?'; exit 1; }
 	@$(PIP) -r requirements.txt || { echo 'Could not fetch the packages of requirements.txt. Is the network there?'; exit 1; }
-	@$(PIP) --no-deps --no-build-isolation --editable . || { echo 'Could not install this package into .venv'; exit 1; }
+	@$(PIP) --quiet --no-deps --no-build-isolation --editable . || { echo 'Could not install this package into .venv'; exit 1; }
 	@touch $@
 
 # Everything that a page loads in a browser comes with the site.

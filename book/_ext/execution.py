@@ -1,9 +1,10 @@
 """Run every page, and reuse what a page printed only while nothing it stands on has changed.
 
-MyST-NB's own cache looks at a page's code cells alone: edit an imported module and the page still prints the old number.
-Here a page is run by `nbclient` before Sphinx reads anything; the executed notebook is kept with the hash of each file
-that the run opened or imported from this repository (as a compiler writes the headers it read), and is used again only
-while the page, those files, the pins and the Python are the same. What failed is not kept, so it fails every time.
+MyST-NB's own cache looks at a page's code cells alone: edit an imported module and the page still prints the old
+number. Here a page is run by `nbclient` before Sphinx reads anything; the executed notebook is kept with the hash of
+each file that the run opened or imported from this repository (as a compiler writes the headers it read), and is used
+again only while the page, those files, the pins and the Python are the same. What failed is not kept, so it fails every
+time.
 """
 
 import ast
@@ -29,14 +30,11 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
-from sphinx.util import logging
 from tqdm import tqdm
 
 from residual import claims
 from residual.experiments.records import provenance
 from residual.files import write_atomically
-
-logger = logging.getLogger(__name__)
 
 KEY = "residual"  # of what we keep in the executed notebook's metadata
 CELL_TIMEOUT = 600  # seconds: five times a page's whole budget, so only a cell that hangs meets it
@@ -128,7 +126,7 @@ def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
     Raises:
         PageError: where a cell fails, or is not run; with the cell and its traceback.
     """
-    before = digest(page)
+    before, started = digest(page), time.time()
     notebook = read_myst_markdown_notebook(page.read_text(), path=page)
     cells = notebook.cells
     notebook.cells = [nbformat.v4.new_code_cell(PREAMBLE), *cells, nbformat.v4.new_code_cell(REPORT)]
@@ -143,7 +141,7 @@ def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
             extra_arguments=["--log-level=ERROR"],  # a warning about its own set-up is nothing that a page says
         )
         try:
-            # One thread a process: the numbers do not depend on the number of cores, and workers do not fight over them.
+            # One thread a process: numbers do not depend on the number of cores, and workers do not fight over them.
             client.execute(env={**os.environ, "OMP_NUM_THREADS": "1"})
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise PageError(f"{page.relative_to(root)} failed:\n{error}") from error
@@ -161,7 +159,7 @@ def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
     notebook.metadata[KEY] = {
         "page": before,
         "python": platform.python_version(),
-        "depends": {name: digest(root / name) for name in sorted(depends)},
+        "depends": {name: _digest_at(started, root / name) for name in sorted(depends)},
         "seconds": clock.seconds,
         "peak_memory": clock.peak_memory,
         "source": source_digest(root),
@@ -180,6 +178,13 @@ def _check_cell(page: Path, cell: nbformat.NotebookNode) -> None:
     for error in errors:
         if error.ename == claims.ClaimError.__name__:
             raise PageError(f"{page} failed:\n{error.ename}: {error.evalue}")
+
+
+def _digest_at(started: float, file: Path) -> str:
+    """The file's hash, or words that no hash equals: who edits a file while a page runs does not get a fresh page."""
+    if file.is_file() and file.stat().st_mtime > started:
+        return "changed while the page ran"
+    return digest(file)
 
 
 def _belongs_to(root: Path, file: Path) -> bool:
@@ -264,9 +269,9 @@ def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
             stored = executed_path(app, docname)
             why = why_stale(root, page, stored)
             if why is None:
-                logger.info("page %s: unchanged, not run again", docname)
+                tqdm.write(f"page {docname}: unchanged, not run again")
                 continue
-            logger.info("page %s: running (%s)", docname, why)
+            tqdm.write(f"page {docname}: running ({why})")
             stored.unlink(missing_ok=True)
             try:
                 run_page(root, page, stored, label=docname)
@@ -275,7 +280,7 @@ def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
             else:
                 kept = nbformat.read(stored, as_version=4).metadata[KEY]
                 memory = kept["peak_memory"] / 2**30
-                logger.info("page %s: ran in %.1f s, peak memory %.2f GB", docname, kept["seconds"], memory)
+                tqdm.write(f"page {docname}: ran in {kept['seconds']:.1f} s, peak memory {memory:.2f} GB")
     if failures:
         raise PageError("\n\n".join(failures))
 

@@ -15,6 +15,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from execution import KEY, PageError, executed_pages
+from prose import paragraphs
 from residual import claims
 
 PAGE_SECONDS = 120
@@ -100,10 +101,11 @@ class ExecutionStatus(_Gathering):
 
 
 class ReadingTime(SphinxRole):
-    """`` {reading-time}`part1` ``: minutes to read the pages of a folder, at 200 words a minute."""
+    """`` {reading-time}`part1` ``: minutes to read the prose of the pages of a folder, at 200 words a minute."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        words = sum(len(Path(self.env.doc2path(d)).read_text().split()) for d in _below(self.env, self.text))
+        pages = [Path(self.env.doc2path(d)).read_text() for d in _below(self.env, self.text)]
+        words = sum(len(line.split()) for page in pages for _, lines in paragraphs(page) for line in lines)
         return [nodes.Text(f"{max(1, round(words / WORDS_A_MINUTE))} min")], []
 
 

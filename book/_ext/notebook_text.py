@@ -1,5 +1,6 @@
 """A page's HTML, where every number, citation and included file is resolved, as Markdown that JupyterLab shows well."""
 
+import html
 import posixpath
 import re
 from collections.abc import Collection, Iterator
@@ -41,14 +42,18 @@ def cells_of(body: str, docname: str, *, notebooks: Collection[str]) -> Iterator
     soup = BeautifulSoup(body, "html.parser")
     for junk in soup.select(_JUNK):
         junk.extract()
+    for number in soup.select(".admonition-title .caption-number"):
+        number.unwrap()
     for box in soup.select("div.exercise, div.solution"):
         _flatten(box)
-    for number in soup.select(".admonition-title .caption-number"):
-        number.replace_with(number.get_text().strip())
     for box in soup.select("div.dropdown.admonition"):
         box.name = "details"
         for title in box.select(".admonition-title", limit=1):
             title.name = "summary"
+    for box in soup.select("aside"):
+        box.name, box["class"] = "div", ["admonition"] if {"sidebar", "topic"} & _classes(box) else []
+    for title in soup.select("label, .sd-card-title"):  # a tab's, a card's
+        title.name, title["class"] = "p", ["rubric"]
     for content in soup.select('section[id$="-content"]'):  # has no heading
         content.unwrap()
     for link in soup.find_all("a", href=True):
@@ -61,6 +66,7 @@ def cells_of(body: str, docname: str, *, notebooks: Collection[str]) -> Iterator
         place = soup.new_tag("div")
         place.append(f"{_CELL}{_CODE}{_CELL}")
         cell.replace_with(place, *captions)
+    soup.smooth()  # white space that met is one, and goes where it borders on a block
     for piece in _Markdown().convert_soup(soup).split(_CELL):
         text = piece.strip()
         if text == _CODE:
@@ -78,10 +84,11 @@ def _flatten(box: Tag) -> None:
     assert title
     solution = "solution" in box["class"]
     title.name = f"h{min(6, (int(above.name[1]) if above else 1) + (2 if solution else 1))}"
-    title.string = " ".join(title.get_text().split())
+    for link in title.select("a"):
+        link.unwrap()
     # JupyterLab hides everything up to the next heading, so there must be one.
     folded = solution and "dropdown" in box["class"] and _heading_follows(box)
-    title.attrs = {"id": box["id"], "class": "folded" if folded else ""}
+    title.attrs = {"id": box["id"], "class": ["folded"] if folded else []}
     box.unwrap()
 
 
@@ -151,7 +158,7 @@ class _Markdown(_Base):  # type: ignore[misc]
         wrap_width = None  # however long
 
     def escape(self, text: str, parent_tags: set[str]) -> str:
-        return re.sub(r"[\\`*<$~]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
+        return re.sub(r"[\\`*<$~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|\](?=[(:])", r"\\\g<0>", text)
 
     def convert_hN(self, n: int, el: Any, text: str, parent_tags: set[str]) -> str:  # noqa: N802
         folded = "folded" in _classes(el)
@@ -159,14 +166,18 @@ class _Markdown(_Base):  # type: ignore[misc]
         return f"\n\n{mark}{'#' * n} {' '.join(text.split())}{_CELL if folded else ''}\n\n"
 
     def convert_p(self, el: Any, text: str, parent_tags: set[str]) -> str:
-        bold = {"admonition-title", "sidebar-title", "topic-title", "rubric"} & _classes(el)
-        return str(super().convert_p(el, f"**{' '.join(text.split())}**" if bold else text, parent_tags))
+        if {"admonition-title", "sidebar-title", "topic-title", "rubric"} & _classes(el):
+            text = f"**{' '.join(text.split())}**"
+        # What would begin a list, a heading or a quote does not.
+        text = re.sub(r"^(\d*)(?=(?:[-+#]+|[.)])(?:\s|$)|>)", r"\1\\", text.strip())
+        return str(super().convert_p(el, text, parent_tags))
 
     def convert_span(self, el: Any, text: str, parent_tags: set[str]) -> str:
         classes = _classes(el)
         if "math" in classes:
-            bars = {"|": r"\vert ", r"\|": r"\Vert "} if "td" in parent_tags else {}  # a bare bar would end the cell
-            tex = re.sub(r"\\?\|", lambda bar: bars.get(bar[0], bar[0]), _tex(el))
+            tex = _tex(el)
+            if {"td", "th"} & parent_tags:  # a bare bar would end the cell
+                tex = re.sub(r"(\\?)\|", lambda bar: r"\Vert " if bar[1] else r"\vert ", tex)
             return f"${tex}$"
         return f"**{text.strip()}.** " if "caption-number" in classes else text
 
@@ -180,20 +191,10 @@ class _Markdown(_Base):  # type: ignore[misc]
             return str(self.convert_blockquote(el, text, parent_tags))
         if "citation" in classes:
             return f"- {text.strip()}\n"
-        return self._bold(text) if "sd-card-title" in classes else str(super().convert_div(el, text, parent_tags))
-
-    def convert_aside(self, el: Any, text: str, parent_tags: set[str]) -> str:
-        quoted = {"sidebar", "topic"} & _classes(el)
-        return str((self.convert_blockquote if quoted else super().convert_div)(el, text, parent_tags))
-
-    def _bold(self, text: str) -> str:
-        return f"\n\n**{text.strip()}**\n\n"
-
-    def convert_label(self, el: Any, text: str, parent_tags: set[str]) -> str:  # of a tab
-        return self._bold(text)
+        return str(super().convert_div(el, text, parent_tags))
 
     def convert_dt(self, el: Any, text: str, parent_tags: set[str]) -> str:
-        return self._bold(text)
+        return f"\n\n**{text.strip()}**\n\n"
 
     def convert_dd(self, el: Any, text: str, parent_tags: set[str]) -> str:
         return f"\n\n{text.strip()}\n\n"
@@ -202,7 +203,7 @@ class _Markdown(_Base):  # type: ignore[misc]
         return f"\n\n<details>\n{text.strip()}\n\n</details>\n\n"
 
     def convert_summary(self, el: Any, text: str, parent_tags: set[str]) -> str:
-        return f"<summary>{text.strip()}</summary>\n\n"
+        return f"<summary>{html.escape(el.get_text().strip())}</summary>\n\n"
 
     def convert_pre(self, el: Any, text: str, parent_tags: set[str]) -> str:
         box = el.find_parent(class_=re.compile("^highlight-")) or el
@@ -214,6 +215,8 @@ class _Markdown(_Base):  # type: ignore[misc]
 
     def convert_td(self, el: Any, text: str, parent_tags: set[str]) -> str:
         return str(super().convert_td(el, re.sub(r"(?<!\\)\|", r"\\|", text), parent_tags))
+
+    convert_th = convert_td
 
     def convert_footer(self, el: Any, text: str, parent_tags: set[str]) -> str:
         return f"\n\n{_CELL}---\n\n{text.strip()}\n\n"

@@ -45,7 +45,7 @@ def start(address: str | None, title: str) -> NotebookNode:
 def to_notebook(
     body: str, executed: NotebookNode, docname: str, *, notebooks: Collection[str], first: NotebookNode
 ) -> NotebookNode:
-    """The page as a notebook; a code cell that the page does not show stands before the next one that it does.
+    """The page as a notebook; a code cell that the page does not show stands before the next one it does, or the foot.
 
     Args:
         body: the page's HTML.
@@ -70,15 +70,13 @@ def to_notebook(
 
     add(first)
     for piece in pieces:
+        while code and not _is_shown(code[0]) and (piece is None or piece is pieces[-1]):
+            add(_cleaned(code.pop(0)))
         if piece:
             metadata = {"jp-MarkdownHeadingCollapsed": True} if piece.folded else {}
             add(new_markdown_cell(piece.markdown, metadata=metadata), piece.name)
         else:
-            while not _is_shown(code[0]):
-                add(_cleaned(code.pop(0)))
             add(_cleaned(code.pop(0)))
-    for cell in code:
-        add(_cleaned(cell))
     kept = {name: executed.metadata[name] for name in ("kernelspec", "language_info")}
     return new_notebook(cells=cells, metadata={**kept, "provenance": executed.metadata[KEY]["provenance"]})
 

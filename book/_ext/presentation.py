@@ -37,7 +37,9 @@ class InlineDrawing(SphinxPostTransform):
             file = Path(self.app.srcdir) / image["uri"].lstrip("/")
             if file.suffix != ".svg" or not file.is_file():
                 continue
-            text = file.read_text()
+            text = file.read_text().replace(
+                '<svg style="background: white" ', "<svg ", 1
+            )  # the page has its own ground
             if not text.startswith("<svg role="):
                 continue
             # Wide drawings scroll inside their own box on a phone; the box takes the focus so that keys scroll it.
@@ -72,7 +74,10 @@ def complete_page(
     """Add the foot, and the diagram scripts where the page has a diagram."""
     if doctree is None:
         return
-    context["body"] += foot(app, pagename)
+    # For screen readers: an item of a list says so, and a button is called what stands on it.
+    body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+    body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    context["body"] = body + foot(app, pagename)
     if doctree.next_node(mermaid.mermaid):
         # The classic script also works from a page opened as a file, where a module may not be imported.
         app.add_js_file(MERMAID, loading_method="defer")
@@ -95,6 +100,11 @@ def quiet_scripts(app: Sphinx) -> None:
 def forget_found_scripts(app: Sphinx, config: Config) -> None:
     """Jupyter Book loads every script and style under `_static` on every page; pages name what they need themselves."""
     config.html_js_files, config.html_css_files = [], []
+
+
+def add_templates(app: Sphinx, config: Config) -> None:
+    """Two of the theme's buttons, with the names that they show."""
+    config.templates_path.append(str(Path(__file__).parent / "templates"))
 
 
 def repository(root: Path) -> str | None:
@@ -127,6 +137,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_post_transform(InlineDrawing)
     app.connect("config-inited", link_repository)
     app.connect("config-inited", forget_found_scripts)
+    app.connect("config-inited", add_templates)
     app.connect("builder-inited", quiet_scripts)
     app.connect("html-page-context", complete_page, priority=600)
     app.add_css_file("book.css")

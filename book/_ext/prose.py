@@ -37,7 +37,7 @@ _MEASUREMENT = re.compile(
 # Numbers that count nothing: roles and code, formulas, HTML, addresses, places in a work, versions, decades.
 _NAMES = re.compile(
     r"""\{[\w:-]+\}`+[^`]*`+ | `+[^`]*`+ | \$[^$]*\$ | <[^>]*> | \]\([^)]*\) | https?://\S+
-      | \b(?:sections?|chapters?|figures?|tables?|equations?|algorithms?|versions?|Python|PyTorch|NumPy|JAX|CC\ BY(?:-SA)?)\s+
+      | \b(?:sections?|chapters?|figures?|tables?|equations?|algorithms?|versions?|Python|PyTorch|NumPy|JAX|CC\ BY)\s+
         \d+(?:\.\d+)*(?:(?:,|\s+(?:and|or|to))\s+\d+(?:\.\d+)+)*
       | \b(?:19|20)\d0s\b""",
     re.VERBOSE | re.IGNORECASE,
@@ -47,15 +47,15 @@ _OPTION = re.compile(r"^\s*:\s*([\w-]+):\s*(.*)")
 _BOUNDARY = re.compile(r"\s*(?:$|%|#|\(\S+\)=\s*$)")  # an empty line, a comment, a heading, a label
 # Directives whose body is text for the reader; the body of any other fence is code, a diagram or data.
 _PROSE_DIRECTIVES = {
-    "admonition", "attention", "card", "caution", "danger", "dropdown", "epigraph", "error", "exercise", "figure", "grid",
-    "grid-item", "grid-item-card", "hint", "important", "list-table", "margin", "note", "seealso", "sidebar", "solution",
-    "tab-item", "tab-set", "table", "tip", "topic", "warning",
+    "admonition", "attention", "card", "caution", "danger", "dropdown", "epigraph", "error", "exercise", "figure",
+    "grid", "grid-item", "grid-item-card", "hint", "important", "list-table", "margin", "note", "seealso", "sidebar",
+    "solution", "tab-item", "tab-set", "table", "tip", "topic", "warning",
 }  # fmt: skip
 
 
 def typed_measurements(text: str) -> Iterator[tuple[int, str]]:
     """Line number (from 1) and wording of each typed-in measurement in a page's Markdown."""
-    for start, paragraph in _paragraphs(text):
+    for start, paragraph in paragraphs(text):
         joined = "\n".join(paragraph)
         if "{cite" in joined:
             continue
@@ -68,7 +68,7 @@ def _blank(match: re.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", match.group())
 
 
-def _paragraphs(text: str) -> Iterator[tuple[int, list[str]]]:
+def paragraphs(text: str) -> Iterator[tuple[int, list[str]]]:
     """Runs of prose lines with the number of their first line; titles and captions of directives are such runs too."""
     paragraph: list[str] = []
     first = 0

@@ -20,13 +20,19 @@
     const themeVariables = colors();
     if (drawn === JSON.stringify(themeVariables)) return;
     drawn = JSON.stringify(themeVariables);
-    mermaid.initialize({ startOnLoad: false, theme: "base", themeVariables, flowchart: { useMaxWidth: true, htmlLabels: false } });
+    mermaid.initialize({ startOnLoad: false, theme: "base", themeVariables, htmlLabels: false, flowchart: { useMaxWidth: true } });
     for (const diagram of document.querySelectorAll("pre.mermaid")) {
       if (!sources.has(diagram)) sources.set(diagram, diagram.textContent);
       diagram.removeAttribute("data-processed");
       diagram.textContent = sources.get(diagram);
     }
     await mermaid.run({ querySelector: "pre.mermaid" });
+    // Text stays readable on a phone: a wide diagram shrinks a little, then it scrolls in its box, by keys too.
+    for (const diagram of document.querySelectorAll("pre.mermaid")) {
+      const svg = diagram.querySelector("svg");
+      svg.style.minWidth = `${0.7 * parseFloat(svg.style.maxWidth)}px`;
+      if (diagram.scrollWidth > diagram.clientWidth) diagram.tabIndex = 0;
+    }
   };
 
   // One drawing at a time: a theme that is switched quickly must not leave a diagram half drawn.

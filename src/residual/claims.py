@@ -8,8 +8,9 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from IPython.display import display
 
 KEY = "residual_claim"  # of the claim in its output's metadata, where a notebook keeps it
@@ -21,6 +22,7 @@ VERDICTS = {
 }
 
 
+@runtime_checkable
 class HasInterval(Protocol):
     """A measured value with its interval, as `residual.experiments.stats` makes them."""
 
@@ -68,7 +70,8 @@ class Claim:
         shown = {
             "text/plain": f"Claim {self.id} holds. {text}",
             "text/html": (
-                f'<div class="claim" id="claim-{self.id}"><p><strong>Claim holds.</strong> {html.escape(text)}</p></div>'
+                f'<div class="claim" id="claim-{self.id}">'
+                f"<p><strong>Claim holds.</strong> {html.escape(text)}</p></div>"
             ),
         }
         return shown, {KEY: asdict(self)}
@@ -110,16 +113,28 @@ def check(
         raise ValueError(f"id must be lower-case words joined by hyphens, got {id!r}")
     if verdict not in VERDICTS:
         raise ValueError(f"verdict must be one of {', '.join(map(repr, VERDICTS))}, got {verdict!r}")
-    if holds not in (True, False):
+    if not isinstance(holds, bool | np.bool_):  # an array, or a forgotten comparison, says nothing
         raise ValueError(f"holds must be True or False, got {holds!r}")
-    if isinstance(value, (int, float)):
-        numbers: tuple[float, float | None, float | None] = (float(value), None, None)
+    low: float | None = None
+    high: float | None = None
+    if isinstance(value, HasInterval):
+        estimate, low, high = float(value.estimate), float(value.low), float(value.high)
     else:
-        numbers = (float(value.estimate), float(value.low), float(value.high))
-    if not all(x is None or math.isfinite(x) for x in numbers):
+        estimate = float(value)
+    if not all(x is None or math.isfinite(x) for x in (estimate, low, high)):
         raise ValueError(f"value must be finite, got {value!r}")
     claim = Claim(
-        id, statement, *numbers, unit=unit, seeds=tuple(seeds), source=source, where=where, says=says, verdict=verdict
+        id=id,
+        statement=statement,
+        value=estimate,
+        low=low,
+        high=high,
+        unit=unit,
+        seeds=tuple(map(int, seeds)),
+        source=source,
+        where=where,
+        says=says,
+        verdict=verdict,
     )
     if not holds:
         raise ClaimError(f"claim {id!r} does not hold: {statement} Measured: {claim.measured}")

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -17,9 +18,17 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from residual.files import write_atomically
-from residual.vision.data import ImageData
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
+
+
+class TrainingImages(Protocol):
+    """What to train on, as `residual.vision.data` has it: images (N, C, H, W) and labels (N,)."""
+
+    @property
+    def train_images(self) -> Tensor: ...
+    @property
+    def train_labels(self) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ class History:
 
 def fit(
     model: nn.Module,
-    data: ImageData,
+    data: TrainingImages,
     recipe: Recipe,
     *,
     augment: Augment | None = None,

@@ -30,7 +30,7 @@ def site(root: Path) -> Path:
 @pytest.fixture(scope="session")
 def built_book(tmp_path_factory: pytest.TempPathFactory) -> SmallBook:
     """A good small book, built once. Tests that change it take `small_book`."""
-    book = SmallBook.write(tmp_path_factory.mktemp("small") / "book")
+    book = SmallBook.write(tmp_path_factory.mktemp("small") / "böok")  # not everybody's folders are ASCII
     build = book.build()
     assert build.code == 0, build.output
     assert sorted(build.ran) == ["alone", "chain", "reader"]
@@ -40,5 +40,6 @@ def built_book(tmp_path_factory: pytest.TempPathFactory) -> SmallBook:
 @pytest.fixture
 def small_book(built_book: SmallBook, tmp_path: Path) -> SmallBook:
     """A copy of the built small book, results of runs included."""
-    shutil.copytree(built_book.folder, tmp_path / "book", symlinks=True)
-    return SmallBook(tmp_path / "book")
+    folder = tmp_path / built_book.folder.name
+    shutil.copytree(built_book.folder, folder, symlinks=True)
+    return SmallBook(folder)

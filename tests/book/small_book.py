@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ("book.css", "diagrams.js", "favicon.svg", "logo.svg")  # the fetched packages play no part here
@@ -143,7 +143,15 @@ class SmallBook:
         """What `make book` does once everything is installed."""
         log = self.folder.with_name(f"{self.folder.name}-ran.txt")
         log.write_text("")
-        command = ["make", "-f", ROOT / "Makefile", "-C", self.folder, "site", f"BIN={Path(sys.executable).parent}"]
+        command: list[str | Path] = [
+            "make",
+            "-f",
+            ROOT / "Makefile",
+            "-C",
+            self.folder,
+            "site",
+            f"BIN={Path(sys.executable).parent}",
+        ]
         # The make that may run these tests hands its own settings down; this one is nobody's child.
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "PYTEST"))}
         done = subprocess.run(

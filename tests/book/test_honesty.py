@@ -1,11 +1,14 @@
 """Each check of the book, broken on purpose and seen caught, in a small book that the real build command builds."""
 
 import re
+from pathlib import Path
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from small_book import SmallBook
 
+import execution
 import ledger
 from residual.experiments.records import provenance
 
@@ -150,6 +153,39 @@ def test_changed_pins_run_every_page(small_book: SmallBook) -> None:
     build = small_book.build()
     assert build.code == 0
     assert build.ran == ["chain", "reader", "alone"]
+
+
+def test_a_file_that_changes_while_its_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page shows the old number, so it must not pass for one that stands on the new file."""
+    book = SmallBook.write(tmp_path / "book")
+    book.page(
+        "chain", cell("from tiny.middle import answer\nprint(answer())\nopen('../src/tiny/deep.py', 'a').write(' ')")
+    )
+    page, stored = tmp_path / "book" / "book" / "chain.md", tmp_path / "stored.ipynb"
+    monkeypatch.setenv("PYTHONPATH", str(book.folder / "src"))
+    monkeypatch.setenv("RAN", str(tmp_path / "ran.txt"))
+    execution.run_page(book.folder, page, stored, label="chain")
+    assert execution.why_stale(book.folder, page, stored) == "changed: src/tiny/deep.py"
+
+
+BAR = "\rnets:  50%|█████     | 5/10 [00:01<00:01, 12.3it/s]"
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("\r  0%|          | 0/10 [00:00<?, ?it/s]", ""),
+        (BAR + "\rnets: 100%|██████████| 10/10 [1:02:03<00:00,  2.10s/it, loss=0.1, error=3.0%]\n", ""),
+        ("\r5it [00:00, 3.2it/s]", ""),
+        ("100%|██████████| 3/3 [00:06<00:00,  2.1s/net]", ""),
+        (BAR + "\n\r 10%|█         | 1/10 [00:00<00:00, 10.0it/s]\x1b[A\r    \r", ""),
+        ("careful: 5 it/s is slow", "careful: 5 it/s is slow"),
+        (BAR + "\n/a.py:3: UserWarning: careful\n  f()\n" + BAR, "/a.py:3: UserWarning: careful\n  f()"),
+    ],
+)
+def test_progress_bars_are_no_warnings_and_warnings_are_kept(written: str, kept: str) -> None:
+    outputs = [nbformat.v4.new_output("stream", name="stderr", text=written)]
+    assert [output.text for output in execution._without_progress_bars(outputs)] == ([kept] if kept else [])
 
 
 def text_of(book: SmallBook, page: str) -> str:

@@ -60,7 +60,8 @@ def test_every_link_leads_somewhere(site: Path) -> None:
 def test_ids_are_used_once(site: Path) -> None:
     twice = []
     for name, page in pages(site).items():
-        ids = [str(tag["id"]) for tag in page.find_all(id=True)]
+        # The boxes of sphinx-exercise and sphinx-proof name their insides so; nothing leads there.
+        ids = [str(tag["id"]) for tag in page.find_all(id=re.compile("^(?!(exercise|solution|proof)-content$)"))]
         twice += [f"{name}: {id}" for id in sorted({id for id in ids if ids.count(id) > 1})]
     assert twice == []
 

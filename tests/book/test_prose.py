@@ -88,7 +88,8 @@ def test_flagged(text: str, wording: str) -> None:
         "\n$$\n\\begin{aligned}\nx &= 0.41 \\\\\ny &= 12.5\n\\end{aligned}\n$$\n",
         "{cite:t}`he2015` got 6.43 %\nin 64,000 steps.",
         "The paper got 6.43 % {cite:p}`he2015`.",
-        "[The paper](https://arxiv.org/abs/1512.03385), https://example.org/0.41, <https://example.org/1.5>, arXiv:1512.03385.",
+        "[The paper](https://arxiv.org/abs/1512.03385), https://example.org/0.41, <https://example.org/1.5>.",
+        "The preprint arXiv:1512.03385.",
         "Version 1.2.3, torch 2.13.0, Python 3.11, version 2.13, CC BY 4.0.",
         "A 95 % interval, a 95 % confidence interval and a 95% bootstrap interval.",
         "5-fold cross-validation.",
@@ -113,7 +114,7 @@ def test_left_alone(text: str) -> None:
 
 
 def test_lines_are_those_of_the_page() -> None:
-    text = "---\na: 1\n---\n\n# Title\n\nOne\nis 0.41.\n\n```{note}\n:class: tip\nTwo is\n12 % and 13 %.\n```\n\nThree: 14 %"
+    text = "---\na: 1\n---\n\n# Title\n\nOne\nis 0.41.\n\n```{note}\n:class: tip\nIt is\n12 % or 13 %.\n```\n\nNow 14 %"
     assert list(typed_measurements(text)) == [(8, "0.41"), (13, "12 %"), (13, "13 %"), (16, "14 %")]
 
 

@@ -40,9 +40,13 @@ LOOK = """() => {
   for (const error of document.querySelectorAll("mjx-merror")) say("formula with an error", error);
   for (const diagram of document.querySelectorAll("pre.mermaid")) {
     const svg = diagram.querySelector("svg");
-    if (!svg || !svg.querySelector("g.node text, g.node foreignObject")) say("diagram without text", diagram);
+    if (!svg?.querySelector("g.node text")?.textContent.trim()) say("diagram without text", diagram);
     const name = svg && document.getElementById(svg.getAttribute("aria-labelledby"));
     if (!name || !name.textContent.trim()) say("diagram without accTitle", diagram);
+    for (const text of diagram.querySelectorAll("text")) {
+      const height = text.getBoundingClientRect().height;
+      if (text.textContent.trim() && height < 10) say("diagram with text too small to read", text);
+    }
     if (diagram.textContent.includes("Syntax error")) say("diagram with an error", diagram);
   }
   for (const drawing of document.querySelectorAll("article .drawing svg, article img")) {
@@ -58,8 +62,8 @@ LOOK = """() => {
   }
   const width = document.documentElement.scrollWidth;
   if (width > innerWidth) {
-    const wide = [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1).pop();
-    say(`the page is ${width} wide on a screen of ${innerWidth}`, wide ?? document.body);
+    const wide = [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1);
+    say(`the page is ${width} wide on a screen of ${innerWidth}`, wide.pop() ?? document.body);
   }
   return wrong;
 }"""
@@ -168,7 +172,6 @@ def test_diagrams_follow_the_theme(server: str, visit: Visit, page_with_diagram:
 
 
 def test_search_finds_a_word(server: str, visit: Visit) -> None:
-    visit.tab.goto(f"{server}/index.html")
     visit.tab.goto(f"{server}/search.html?q=Jacobian")
     visit.tab.wait_for_selector("#search-results li a")
     found = visit.tab.eval_on_selector_all("#search-results li a", "links => links.map(link => link.pathname)")
@@ -177,19 +180,19 @@ def test_search_finds_a_word(server: str, visit: Visit) -> None:
 
 
 def test_next_and_previous_walk_the_whole_book(server: str, visit: Visit) -> None:
-    tab = visit.tab
-    tab.goto(f"{server}/index.html")
-    order = [tab.evaluate("location.pathname")]
-    while tab.locator("a.right-next").count():
-        tab.click("a.right-next")
-        order.append(tab.evaluate("location.pathname"))
+    def walk(link: str) -> list[str]:
+        passed = [visit.tab.evaluate("location.pathname")]
+        while visit.tab.locator(link).count():
+            with visit.tab.expect_navigation():
+                visit.tab.click(link)
+            passed.append(visit.tab.evaluate("location.pathname"))
+        return passed
+
+    visit.open(f"{server}/index.html")
+    there = walk("a.right-next")
     made_by_the_build = {"/genindex.html", "/search.html", "/prf-prf.html"}
-    assert sorted(order) == sorted({f"/{page}" for page in PAGES} - made_by_the_build)
-    back = [order[-1]]
-    while tab.locator("a.left-prev").count():
-        tab.click("a.left-prev")
-        back.append(tab.evaluate("location.pathname"))
-    assert back == order[::-1]
+    assert sorted(there) == sorted({f"/{page}" for page in PAGES} - made_by_the_build)
+    assert walk("a.left-prev") == there[::-1]
     assert visit.wrong == []
 
 

@@ -79,7 +79,13 @@ def band(
 
 
 def svg(drawing: Figure, *, alt: str) -> str:
-    """The figure as an SVG element, transparent, with `alt` as its name; the same figure gives the same text."""
+    """The figure as an SVG element, transparent, with `alt` as its name; the same figure gives the same text.
+
+    Raises:
+        ValueError: for an empty `alt`.
+    """
+    if not alt.strip():
+        raise ValueError(f"alt must say what the figure shows, got {alt!r}")
     salt = hashlib.sha256(alt.encode()).hexdigest()[:8]
     buffer = io.StringIO()
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": salt}):
@@ -97,17 +103,18 @@ def show(drawing: Figure, *, alt: str) -> None:
 
     Args:
         alt: what the figure shows, in words, for readers who do not see it.
+
+    Raises:
+        ValueError: for an empty `alt`.
     """
-    if not alt.strip():
-        raise ValueError("alt must say what the figure shows, got an empty text")
+    vectors = svg(drawing, alt=alt)
     pixels = io.BytesIO()
     with matplotlib.rc_context(_STYLE):
         drawing.savefig(pixels, format="png", dpi=200, facecolor="white")
     bundle = {
-        "image/svg+xml": svg(drawing, alt=alt),
+        # A viewer that shows it as a picture draws the ink black, whatever the page's color: it needs a light ground.
+        "image/svg+xml": vectors.replace("<svg ", '<svg style="background: white" ', 1),
         "image/png": base64.b64encode(pixels.getvalue()).decode(),
         "text/plain": alt,
     }
-    # On a dark notebook the SVG's black ink needs a light ground.
-    metadata = {"image/svg+xml": {"needs_background": "light"}}
-    display(bundle, metadata=metadata, raw=True)
+    display(bundle, raw=True)
