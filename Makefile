@@ -25,7 +25,7 @@ book: setup site
 # Doctrees of an earlier build are not trusted: they would hide its warnings. What pages printed is kept by its own rule.
 site:
 	@rm -rf _build/.doctrees
-	@$(BIN)/jupyter-book build book --config _config.yml --toc $(CURDIR)/_toc.yml --path-output . --quiet -W -n --keep-going
+	@$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . --quiet -W -n --keep-going
 
 test: setup browser check site
 	@$(BIN)/python -m pytest
