@@ -63,7 +63,9 @@ serve: book
 	@echo 'http://127.0.0.1:8000 (Ctrl+C stops)'
 	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
 
+# Pages are Markdown; JupyterLab is told to open them as notebooks, in this environment only.
 lab: setup
+	@JUPYTER_CONFIG_DIR=.venv/etc/jupyter $(BIN)/jupytext-config set-default-viewer markdown
 	@$(BIN)/jupyter lab --notebook-dir book
 
 bench: setup

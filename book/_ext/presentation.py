@@ -122,7 +122,11 @@ def link_repository(app: Sphinx, config: Config) -> None:
     if address is None:
         return
     config.html_theme_options.update(
-        repository_url=address, use_repository_button=True, use_issues_button=True, path_to_docs="book"
+        repository_url=address,
+        repository_branch="HEAD",
+        path_to_docs="book",
+        use_repository_button=True,
+        use_issues_button=True,
     )
     if address.startswith("https://github.com/"):
         config.html_theme_options["launch_buttons"] = {
