@@ -14,7 +14,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from execution import KEY, PageError, executed_pages
+from execution import executed_pages
+from page_run import KEY, PageError
 from prose import paragraphs
 from residual import claims
 

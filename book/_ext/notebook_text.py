@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from bs4 import BeautifulSoup, Tag
 from markdownify import ATX, MarkdownConverter
 
-from execution import PageError
+from page_run import PageError
 
 HEADINGS = re.compile(r"^h[1-6]$")
 # Characters of no alphabet mark, in the Markdown on its way, where a cell begins and what kind of cell it is.

@@ -13,8 +13,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx.application import Sphinx
 
-from execution import KEY, PageError, executed_path, root_of
+from execution import executed_path, root_of
 from notebook_text import cells_of
+from page_run import KEY, PageError
 from presentation import repository
 from residual.files import write_atomically
 

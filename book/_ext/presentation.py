@@ -16,8 +16,9 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinxcontrib import mermaid
 
-from execution import KEY, executed_pages, root_of, source_digest
+from execution import executed_pages, root_of
 from ledger import seeds
+from page_run import KEY, source_digest
 from residual.experiments.records import provenance
 
 MERMAID = "vendor/mermaid/mermaid.min.js"

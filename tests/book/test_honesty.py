@@ -10,6 +10,7 @@ from small_book import SmallBook
 
 import execution
 import ledger
+import page_run
 from residual.experiments.records import provenance
 
 COMMIT = r"([0-9a-f]{12}(\+changes)?|unknown)"
@@ -164,7 +165,7 @@ def test_a_file_that_changes_while_its_page_runs(tmp_path: Path, monkeypatch: py
     page, stored = tmp_path / "book" / "book" / "chain.md", tmp_path / "stored.ipynb"
     monkeypatch.setenv("PYTHONPATH", str(book.folder / "src"))
     monkeypatch.setenv("RAN", str(tmp_path / "ran.txt"))
-    execution.run_page(book.folder, page, stored, label="chain")
+    page_run.run_page(book.folder, page, stored, label="chain")
     assert execution.why_stale(book.folder, page, stored) == "changed: src/tiny/deep.py"
 
 
@@ -185,7 +186,7 @@ BAR = "\rnets:  50%|█████     | 5/10 [00:01<00:01, 12.3it/s]"
 )
 def test_progress_bars_are_no_warnings_and_warnings_are_kept(written: str, kept: str) -> None:
     outputs = [nbformat.v4.new_output("stream", name="stderr", text=written)]
-    assert [output.text for output in execution._without_progress_bars(outputs)] == ([kept] if kept else [])
+    assert [output.text for output in page_run._without_progress_bars(outputs)] == ([kept] if kept else [])
 
 
 def text_of(book: SmallBook, page: str) -> str:

@@ -25,9 +25,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from small_book import ROOT, SmallBook
 from tqdm import tqdm
 
-from execution import PageError
 from notebook_text import Text, cells_of
 from notebooks import start, to_notebook
+from page_run import PageError
 
 PAGES = {
     path.relative_to(ROOT / "book").with_suffix("").as_posix(): path

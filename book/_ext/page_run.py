@@ -1,0 +1,182 @@
+"""Run one page from top to bottom, and note what it took and what it stands on."""
+
+import ast
+import hashlib
+import json
+import os
+import platform
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import nbformat
+import psutil
+from myst_nb.core.read import read_myst_markdown_notebook
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from sphinx.errors import SphinxError
+from tqdm import tqdm
+
+from residual import claims
+from residual.experiments.records import provenance
+from residual.files import write_atomically
+
+KEY = "residual"  # of what we keep in the executed notebook's metadata
+CELL_TIMEOUT = 600  # seconds: five times a page's whole budget, so only a cell that hangs meets it
+
+# The first cell of a run notes every file that is opened; the last one reports those under the root, and the modules.
+PREAMBLE = """
+import os, sys
+sys._opened_by_page = set()
+sys.addaudithook(
+    lambda event, args: event == "open"
+    and isinstance(args[0], (str, os.PathLike))
+    and sys._opened_by_page.add(os.path.abspath(args[0]))
+)
+"""
+REPORT = """
+import json, os, sys
+json.dumps(sorted(
+    {os.path.realpath(path) for path in sys._opened_by_page}
+    | {os.path.realpath(m.__file__) for m in list(sys.modules.values()) if getattr(m, "__file__", None)}
+))
+"""
+
+
+class PageError(SphinxError):
+    """A page that did not run, or ran and failed."""
+
+    category = "Page error"
+
+
+def digest(path: Path) -> str:
+    """Hash of a file; "missing" where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
+
+
+def source_digest(root: Path) -> str:
+    """One hash of all of `src`, names and contents."""
+    files = sorted((root / "src").rglob("*.py"))
+    return hashlib.sha256("".join(f"{f.relative_to(root)} {digest(f)}\n" for f in files).encode()).hexdigest()
+
+
+def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
+    """Execute `page` in a new kernel and keep the result at `stored`.
+
+    Raises:
+        PageError: where a cell fails, or is not run; with the cell and its traceback.
+    """
+    before, started = digest(page), time.time()
+    notebook = read_myst_markdown_notebook(page.read_text(), path=page)
+    cells = notebook.cells
+    notebook.cells = [nbformat.v4.new_code_cell(PREAMBLE), *cells, nbformat.v4.new_code_cell(REPORT)]
+    total = sum(cell.cell_type == "code" for cell in notebook.cells)
+    with tqdm(total=total, desc=label, unit="cell", leave=False) as bar, _Clock() as clock:
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_TIMEOUT,
+            kernel_name=notebook.metadata.get("kernelspec", {}).get("name", "python3"),
+            resources={"metadata": {"path": str(page.parent)}},
+            on_cell_executed=lambda **_: bar.update(),
+            extra_arguments=["--log-level=ERROR"],  # a warning about its own set-up is nothing that a page says
+        )
+        try:
+            # One thread a process: numbers do not depend on the number of cores, and workers do not fight over them.
+            client.execute(env={**os.environ, "OMP_NUM_THREADS": "1"})
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            raise PageError(f"{page.relative_to(root)} failed:\n{error}") from error
+    *cells, report = notebook.cells[1:]
+    notebook.cells = cells
+    for cell in cells:
+        if cell.cell_type == "code":
+            _check_cell(page.relative_to(root), cell)
+            cell.execution_count -= 1  # the preamble was the first
+            cell.outputs = list(_without_progress_bars(cell.outputs))
+            cell.metadata.pop("execution", None)
+    (result,) = (output for output in report.outputs if output.output_type == "execute_result")
+    files = [Path(name) for name in json.loads(ast.literal_eval(result.data["text/plain"]))]
+    depends = {str(f.relative_to(root)) for f in files if _belongs_to(root, f)} | {"requirements.txt"}
+    notebook.metadata[KEY] = {
+        "page": before,
+        "python": platform.python_version(),
+        "depends": {name: _digest_at(started, root / name) for name in sorted(depends)},
+        "seconds": clock.seconds,
+        "peak_memory": clock.peak_memory,
+        "source": source_digest(root),
+        "provenance": provenance(),
+    }
+    write_atomically(stored, nbformat.writes(notebook).encode())
+
+
+def _check_cell(page: Path, cell: nbformat.NotebookNode) -> None:
+    """Refuse a cell that was not run, one that was to raise and did not, and a failed claim that a tag lets pass."""
+    errors = [output for output in cell.outputs if output.output_type == "error"]
+    if not cell.execution_count:
+        raise PageError(f"{page} has a cell that was not run:\n{cell.source or '(it is empty)'}")
+    if "raises-exception" in cell.metadata.get("tags", ()) and not errors:
+        raise PageError(f"{page} has a cell tagged raises-exception that raised nothing:\n{cell.source}")
+    for error in errors:
+        if error.ename == claims.ClaimError.__name__:
+            raise PageError(f"{page} failed:\n{error.ename}: {error.evalue}")
+
+
+def _digest_at(started: float, file: Path) -> str:
+    """The file's hash, or words that no hash equals: who edits a file while a page runs does not get a fresh page."""
+    if file.is_file() and file.stat().st_mtime > started:
+        return "changed while the page ran"
+    return digest(file)
+
+
+def _belongs_to(root: Path, file: Path) -> bool:
+    """Whether a page that opened `file` stands on it: it is the repository's own, and no build or environment."""
+    if not file.is_relative_to(root) or file.suffix == ".pyc" or file.is_dir():
+        return False
+    parts = file.relative_to(root).parts
+    return not any(part.startswith((".", "_build")) or part.endswith(".egg-info") for part in parts)
+
+
+_BAR = re.compile(r"\[[\d:]+(<[\d:?]+)?, [^\]]*(/s|s/)")  # the clock and the rate that end tqdm's bars
+_CURSOR = re.compile(r"\x1b\[[\d;]*[A-Za-z]")  # moves a bar up to its line, among several
+
+
+def _without_progress_bars(outputs: list[nbformat.NotebookNode]) -> Iterator[nbformat.NotebookNode]:
+    """Drop tqdm's bars, which a reader sees live; anything else on the standard error stays and is warned about."""
+    for output in outputs:
+        if output.output_type == "stream" and output.name == "stderr":
+            lines = re.split(r"[\r\n]+", _CURSOR.sub("", output.text))
+            output.text = "\n".join(line for line in lines if line.strip() and not _BAR.search(line))
+            if not output.text:
+                continue
+        yield output
+
+
+class _Clock:
+    """Seconds, and peak memory of the kernels this process started and of their workers.
+
+    Memory is the proportional set size where the system tells it: pages shared by several workers count once.
+    """
+
+    def __enter__(self) -> "_Clock":
+        self._stop = threading.Event()
+        self.peak_memory = 0
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._start = time.monotonic()
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = time.monotonic() - self._start
+        self._stop.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.5):
+            memory = 0
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                    info = process.memory_full_info()
+                    memory += getattr(info, "pss", info.uss)
+            self.peak_memory = max(self.peak_memory, memory)
