@@ -21,6 +21,19 @@ from residual.vision.cifar import CifarNet
 TINY = Recipe(epochs=1, batch_size=64)
 
 
+def test_without_zeros_leaves_the_skip_alone() -> None:
+    """The nets of `without_zeros` are the residual ones as torch initializes them; those of `sweep` are not."""
+    runs = degradation.without_zeros(8, (1, 0), recipe=TINY, workers=1, progress=False)
+    assert [(run.name, run.seed) for run in runs] == [("residual-8", 0), ("residual-8", 1)]
+    images = data.digits()
+    for run in runs:
+        torch.manual_seed(run.seed)
+        model = CifarNet(8, in_channels=1)
+        history = fit(model, images, replace(TINY, seed=run.seed), progress=False)
+        assert run.curve == pytest.approx(history.train_error, abs=1)  # one thread there, several here
+        assert run.curve != train(8, True, replace(TINY, seed=run.seed)).curve
+
+
 def test_a_sweep_is_the_same_however_it_is_spread() -> None:
     spread = sweep((8,), (1, 0), recipe=TINY, workers=2, progress=False)
     state, threads = torch.get_rng_state(), torch.get_num_threads()
