@@ -1,23 +1,14 @@
 """The figures of `book/part1/degradation.md`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from residual.claims import HasInterval
 from residual.plots import INK, PAPER, PLAIN, RESIDUAL, figure, styled
 
 Errors = Mapping[int, Sequence[float]]  # depth -> percent, one a seed
-
-
-class HasInterval(Protocol):
-    """A mean with its interval."""
-
-    @property
-    def low(self) -> float: ...
-    @property
-    def high(self) -> float: ...
 
 
 Interval = Callable[[Sequence[float]], HasInterval]  # from the values of several seeds

@@ -2,22 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from matplotlib.figure import Figure
 
+from residual.claims import HasInterval
 from residual.plots import INK, OTHER, PLAIN, RESIDUAL, band, figure, styled
-
-
-class HasInterval(Protocol):
-    """A median with its interval."""
-
-    @property
-    def estimate(self) -> float: ...
-    @property
-    def low(self) -> float: ...
-    @property
-    def high(self) -> float: ...
 
 
 @dataclass(frozen=True)
