@@ -9,8 +9,6 @@ from residual.claims import HasInterval
 from residual.plots import INK, PAPER, PLAIN, RESIDUAL, figure, styled
 
 Errors = Mapping[int, Sequence[float]]  # depth -> percent, one a seed
-
-
 Interval = Callable[[Sequence[float]], HasInterval]  # from the values of several seeds
 SHIFT = 0.6  # of a layer, so that two nets of one depth do not hide each other
 
