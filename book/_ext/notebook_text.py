@@ -148,7 +148,7 @@ def _tex(el: Tag) -> str:
 _Base: Any = MarkdownConverter  # its types leave out all that is to be overridden
 
 
-class _Markdown(_Base):  # type: ignore[misc]
+class _Markdown(_Base):  # type: ignore[misc]  # markdownify is read as untyped
     class Options:
         heading_style = ATX
         bullets = "-"
@@ -160,7 +160,7 @@ class _Markdown(_Base):  # type: ignore[misc]
     def escape(self, text: str, parent_tags: set[str]) -> str:
         return re.sub(r"[\\`*<$~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|\](?=[(:])", r"\\\g<0>", text)
 
-    def convert_hN(self, n: int, el: Any, text: str, parent_tags: set[str]) -> str:  # noqa: N802
+    def convert_hN(self, n: int, el: Any, text: str, parent_tags: set[str]) -> str:  # noqa: N802  # markdownify's name
         folded = "folded" in _classes(el)
         mark = f"{_CELL}{_FOLDED if folded else ''}{_name(el)}{_NAMED}"
         return f"\n\n{mark}{'#' * n} {' '.join(text.split())}{_CELL if folded else ''}\n\n"

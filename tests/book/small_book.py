@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ("book.css", "diagrams.js", "favicon.svg", "logo.svg")  # the fetched packages play no part here

@@ -474,7 +474,7 @@ def test_links(href: str, link: str | None) -> None:
 @example("- 1. # [a](b) ![a](b) **c** __d__ ~~e~~ <f>")
 def test_text_is_never_taken_for_markup(text: str) -> None:
     paragraph = BeautifulSoup("<p></p>", "html.parser")
-    paragraph.p.string = text  # type: ignore[union-attr]
+    paragraph.p.string = text
     pieces = list(cells_of(str(paragraph), "a", notebooks=()))
     seen = [MarkdownIt("commonmark").enable("strikethrough").render(piece.markdown) for piece in pieces if piece]
     wanted = " ".join(text.split())

@@ -81,5 +81,5 @@ def rates(fitted: Mapping[str, HasInterval], theory: Mapping[str, float]) -> Fig
         )
     axes.set(xlabel="factor a layer, towards the input", ylim=(len(fitted) - 0.4, -0.7), xlim=(0.3, 1.42))
     axes.set_yticks(range(len(fitted)), list(fitted))
-    axes.legend(loc="lower left")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1))  # above the rows, where it is no data
     return drawing
