@@ -74,7 +74,7 @@ bench: setup
 # pip-compile sees a local build's version ("2.13.0+cpu"); the pin must fit every build.
 lock: .venv/installed
 	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
-		--extra book --extra dev --output-file requirements.txt pyproject.toml
+		--extra nnx --extra book --extra dev --output-file requirements.txt pyproject.toml
 	@sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.txt
 
 clean:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from residual import cli
-from residual.experiments import degradation
+from residual.experiments import ablation, ablation_cifar, degradation
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -62,3 +62,25 @@ def test_arguments_reach_the_experiment(monkeypatch: pytest.MonkeyPatch) -> None
     assert (default["depths"], default["seeds"], default["label"]) == ([20, 56], [0, 1], "CIFAR-10")
     assert options["recipe"].epochs == 9
     assert (options["depths"], options["seeds"], options["label"], options["workers"]) == ([8, 14], [3], "copy", 5)
+
+
+def test_arguments_reach_the_ablation(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[Any] = []
+    monkeypatch.setattr(ablation_cifar, "record", lambda *arguments, **options: called.append((arguments, options)))
+    paths = ["ablation", "--cifar10", "folder", "--out", "runs.json"]
+    cli.main(paths)
+    given = ["--without", "nothing", "weight decay", "--images", "500", "--seeds", "3", "--epochs", "9"]
+    cli.main([*paths, *given, "--label", "copy", "--workers", "5"])
+    (positional, default), (_, options) = called
+    assert positional == (Path("runs.json"), Path("folder"))
+    assert default["recipe"] == ablation.RECIPE
+    assert (default["pieces"], default["seeds"]) == (list(ablation.WITHOUT), [0, 1, 2])
+    assert (default["images"], default["label"]) == (10_000, "CIFAR-10")
+    assert options["recipe"].epochs == 9
+    assert (options["pieces"], options["seeds"], options["images"]) == (["nothing", "weight decay"], [3], 500)
+    assert (options["label"], options["workers"]) == ("copy", 5)
+
+
+def test_an_unknown_piece_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    message = said(capsys, "ablation", "--cifar10", "x", "--out", "y", "--without", "dropout")
+    assert "invalid choice: 'dropout'" in message

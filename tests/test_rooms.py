@@ -11,7 +11,7 @@ ROOMS = (
     "cli", "serve", "scale", "experiments", "detect", "tabular", "ocsf", "nnx", "vision", "probes", "training", "plots",
     "claims", "files",
 )  # fmt: skip
-ONLY_IN = {"matplotlib": "plots", "jax": "nnx", "flax": "nnx", "ray": "scale", "fastapi": "serve"}
+ONLY_IN = {"matplotlib": "plots", "jax": "nnx", "flax": "nnx", "optax": "nnx", "ray": "scale", "fastapi": "serve"}
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE or path.name != "__init__.py"]
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from residual import cli
-from residual.experiments import degradation
+from residual.experiments import degradation, recording
 from residual.experiments.degradation import Run, gap, record, recorded_runs, select, sweep, train
 from residual.training import Recipe, error_rate, fit
 from residual.vision import data
@@ -137,7 +137,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         content.tofile(folder / name)
     (folder / "batches.meta.txt").write_text("\n".join("abcdefghij"))
     yield folder
-    degradation._data.cache_clear()
+    recording.images_of.cache_clear()
 
 
 SMALL = Recipe(epochs=2, batch_size=32)  # four steps an epoch

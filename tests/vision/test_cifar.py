@@ -9,17 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from residual.vision.cifar import (
-    CifarBlock,
-    CifarNet,
-    PadShortcut,
-    ProjectionShortcut,
-    resnet20,
-    resnet32,
-    resnet44,
-    resnet56,
-    resnet110,
-)
+from residual.vision.basic import BasicBlock
+from residual.vision.cifar import CifarNet, resnet20, resnet32, resnet44, resnet56, resnet110
 
 
 def parameters(model: nn.Module) -> int:
@@ -98,40 +89,10 @@ def test_plain_and_residual_are_the_same_layers() -> None:
 
 @pytest.mark.parametrize("shortcut", ["A", "B"])
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize(("channels", "stride"), [(4, 1), (8, 2)])
-def test_a_residual_block_is_the_plain_block_plus_its_shortcut(
-    shortcut: str, training: bool, channels: int, stride: int
-) -> None:
-    residual = CifarBlock(4, channels, stride=stride, shortcut=shortcut)
-    plain = CifarBlock(4, channels, stride=stride, residual=False)
-    shake(residual)
-    nn.init.constant_(residual.bn2.bias, 50)  # so far from zero that no last ReLU cuts anything off
-    plain.load_state_dict({k: v for k, v in residual.state_dict().items() if not k.startswith("downsample")})
-    residual.train(training)
-    plain.train(training)
-    x = images(5, 4, 6, 6)
-    out, branch = residual(x), plain(x)
-    assert out.min() > 0
-    assert branch.min() > 0
-    skipped = x if residual.downsample is None else residual.downsample(x)
-    torch.testing.assert_close(out - branch, skipped, atol=2e-5, rtol=0)
-    assert skipped.abs().max() > 0.5  # the difference is not lost in the tolerance
-
-
-@pytest.mark.parametrize("residual", [False, True])
-def test_a_block_ends_in_relu(residual: bool) -> None:
-    block = CifarBlock(4, 4, residual=residual).eval()
-    x = images(2, 4, 6, 6)
-    branch = block.bn2(block.conv2(F.relu(block.bn1(block.conv1(x)))))
-    torch.testing.assert_close(block(x), F.relu(branch + x if residual else branch))
-
-
-@pytest.mark.parametrize("shortcut", ["A", "B"])
-@pytest.mark.parametrize("training", [False, True])
 def test_zero_init_starts_every_block_as_its_shortcut(shortcut: str, training: bool) -> None:
     torch.manual_seed(0)
     model = CifarNet(20, shortcut=shortcut, zero_init_residual=True).train(training)
-    blocks = [m for m in model.modules() if isinstance(m, CifarBlock)]
+    blocks = [m for m in model.modules() if isinstance(m, BasicBlock)]
     assert len(blocks) == 9
     for block in blocks:
         x = images(4, block.conv1.in_channels, 8, 8)
@@ -156,40 +117,6 @@ def test_convolutions_start_from_kaiming_normal_of_fan_out() -> None:
             assert spread == pytest.approx(1, abs=5 / (2 * module.weight.numel()) ** 0.5)  # five standard errors
 
 
-def test_option_a_by_hand() -> None:
-    x = torch.arange(1.0, 19).reshape(1, 2, 3, 3)  # channel 0 holds 1 to 9, channel 1 holds 10 to 18
-    zeros = [[0.0, 0.0], [0.0, 0.0]]
-    corners = [[[1.0, 3.0], [7.0, 9.0]], [[10.0, 12.0], [16.0, 18.0]]]
-    assert PadShortcut(2, 2)(x).tolist() == [[zeros, *corners, zeros]]
-    assert PadShortcut(3, 2)(x).tolist() == [[zeros, *corners, zeros, zeros]]  # the odd one goes after
-    assert torch.equal(PadShortcut(0, 1)(x), x)
-
-
-@given(
-    channels=st.integers(1, 5),
-    new=st.integers(0, 6),
-    stride=st.integers(1, 3),
-    height=st.integers(1, 7),
-    width=st.integers(1, 7),
-)
-def test_option_a_is_subsampling_between_zeros(channels: int, new: int, stride: int, height: int, width: int) -> None:
-    x = images(2, channels, height, width)
-    out = PadShortcut(new, stride)(x)
-    assert out.shape == (2, channels + new, -(-height // stride), -(-width // stride))
-    kept = slice(new // 2, new // 2 + channels)
-    for row in range(out.shape[2]):
-        for column in range(out.shape[3]):
-            assert torch.equal(out[:, kept, row, column], x[:, :, row * stride, column * stride])
-    assert torch.count_nonzero(out) == torch.count_nonzero(out[:, kept])
-
-
-@pytest.mark.parametrize("shortcut", ["A", "B"])
-@given(height=st.integers(1, 12), width=st.integers(1, 12), stride=st.sampled_from([1, 2]))
-def test_branch_and_shortcut_agree_on_every_size(shortcut: str, height: int, width: int, stride: int) -> None:
-    block = CifarBlock(2, 4, stride=stride, shortcut=shortcut).eval()
-    assert block(images(1, 2, height, width)).shape == (1, 4, -(-height // stride), -(-width // stride))
-
-
 @pytest.mark.parametrize("shortcut", ["A", "B"])
 @pytest.mark.parametrize("size", [8, 32, 33])
 def test_logits_for_any_image_size(shortcut: str, size: int) -> None:
@@ -203,30 +130,6 @@ def test_stages_double_channels_and_halve_the_image() -> None:
         stage.register_forward_hook(lambda _m, _i, out: shapes.append(tuple(out.shape)))
     assert model(images(2, 1, 32, 24)).shape == (2, 7)
     assert shapes == [(2, 4, 32, 24), (2, 8, 16, 12), (2, 16, 8, 6)]
-
-
-def test_option_b_is_a_convolution_with_stride_and_batch_norm() -> None:
-    shortcut = ProjectionShortcut(3, 5, 2)
-    shake(shortcut)
-    x = images(2, 3, 7, 8)
-    convolved = F.conv2d(x, shortcut[0].weight, stride=2)
-    torch.testing.assert_close(
-        shortcut(x), F.batch_norm(convolved, None, None, shortcut[1].weight, shortcut[1].bias, True)
-    )
-
-
-@pytest.mark.parametrize("width", [1, 2, 3, 4, 6])
-def test_option_b_has_a_right_gradient_for_few_channels_in_channels_last_order(width: int) -> None:
-    """A convolution with stride has not, and may end the process: oneDNN, issue 6035."""
-    torch.manual_seed(0)
-    gradients = []
-    for layout in (torch.contiguous_format, torch.channels_last):
-        shortcut = ProjectionShortcut(width, 2 * width, 2).to(memory_format=layout)
-        nn.init.ones_(shortcut[0].weight)
-        out = shortcut(images(8, width, 8, 8).contiguous(memory_format=layout))
-        (out * images(*out.shape, seed=1)).sum().backward()
-        gradients.append(shortcut[0].weight.grad)
-    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-4)
 
 
 def test_the_stem_is_convolution_batch_norm_and_relu() -> None:
@@ -264,17 +167,10 @@ def test_a_depth_that_no_net_has(depth: int, below: int, above: int) -> None:
 
 @pytest.mark.parametrize("residual", [False, True])
 def test_an_unknown_shortcut(residual: bool) -> None:
-    with pytest.raises(ValueError, match=r"shortcut must be one of \('A', 'B'\), got 'C'"):
-        CifarNet(20, shortcut="C", residual=residual)
-    with pytest.raises(ValueError, match="shortcut must be one of"):
-        CifarBlock(4, 4, shortcut="a", residual=residual)
+    with pytest.raises(ValueError, match=r"shortcut must be one of \('A', 'B', 'C'\), got 'D'"):
+        CifarNet(20, shortcut="D", residual=residual)
 
 
 def test_zero_init_makes_no_sense_in_a_plain_net() -> None:
-    with pytest.raises(ValueError, match="zero_init_residual=True needs residual=True"):
+    with pytest.raises(ValueError, match="zero_init_residual=True needs skips"):
         CifarNet(20, residual=False, zero_init_residual=True)
-
-
-def test_option_a_cannot_take_channels_away() -> None:
-    with pytest.raises(ValueError, match="new_channels must be at least 0, got -4"):
-        CifarBlock(8, 4)

@@ -6,20 +6,17 @@ Told in `book/part1/degradation.md`. On CIFAR-10 it is recorded, resumably, by
 
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from functools import cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from residual.experiments.records import provenance, read_record, write_record
+from residual.experiments.recording import alone, check_same, images_of, runs_of, write_each
 from residual.experiments.stats import Interval, mean_interval
 from residual.training import Recipe, error_rate, fit
 from residual.vision.cifar import CifarNet
-from residual.vision.data import ImageData, cifar10, crop_and_flip, digits
+from residual.vision.data import cifar10, crop_and_flip
 
 DEPTHS = (20, 32, 44, 56)
 SEEDS = (0, 1, 2)
@@ -69,8 +66,8 @@ def train(
         folder: CIFAR-10's binary files (trained on with crops and flips); None trains on scikit-learn's digits.
         checkpoint: where to keep the state after each epoch.
     """
-    data = _data(folder)
-    with _alone(recipe.seed):
+    data = images_of(folder)
+    with alone(recipe.seed):
         zero_init_residual = residual and zero_init
         model = CifarNet(depth, residual=residual, zero_init_residual=zero_init_residual, in_channels=data.channels)
         augment = crop_and_flip if folder else None
@@ -84,24 +81,6 @@ def train(
             test_error=error_rate(model, data.test_images, data.test_labels),
             curve=tuple(history.train_error),
         )
-
-
-@contextmanager
-def _alone(seed: int) -> Iterator[None]:
-    """One thread and random numbers from `seed`; afterwards the caller's threads and random numbers, as they were."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@cache
-def _data(folder: Path | None) -> ImageData:
-    return cifar10(folder) if folder else digits()
 
 
 def sweep(
@@ -198,7 +177,10 @@ def record(
     Raises:
         ValueError: for a bad folder, or where `out` was recorded with another label or recipe.
     """
-    runs = _runs_to_go_on_from(out, label, recipe) if out.exists() else []
+    runs = []
+    if out.exists():
+        check_same(out, recipe, label=label)
+        runs = recorded_runs(out)
     cifar10(folder)  # a bad folder is said now, not by a worker
     done = {(run.depth, run.residual, run.seed) for run in runs}
     arms = [(d, residual, s) for d in depths for residual in (False, True) for s in seeds]
@@ -207,35 +189,18 @@ def record(
     # The command repeats all of the file, not only what this call adds.
     all_depths = sorted({*depths, *(run.depth for run in runs)})
     all_seeds = sorted({*seeds, *(run.seed for run in runs)})
-    command = (
-        f"residual degradation --cifar10 FOLDER --out results/{out.name} --label {shlex.quote(label)}"
-        f" --depths {' '.join(map(str, all_depths))} --seeds {' '.join(map(str, all_seeds))} --epochs {recipe.epochs}"
+    write_each(
+        out,
+        runs,
+        _run(todo, recipe, workers, folder=folder, checkpoints=checkpoints),
+        total=len(todo),
+        label=label,
+        command=f"residual degradation --cifar10 FOLDER --out results/{out.name} --label {shlex.quote(label)}"
+        f" --depths {' '.join(map(str, all_depths))} --seeds {' '.join(map(str, all_seeds))} --epochs {recipe.epochs}",
+        recipe=recipe,
+        place=_place,
+        checkpoint=lambda run: checkpoints / f"{run.depth}-{run.residual}-{run.seed}.safetensors",
     )
-    made = provenance()
-    for run in tqdm(_run(todo, recipe, workers, folder=folder, checkpoints=checkpoints), total=len(todo), desc=label):
-        runs = sorted([*runs, run], key=_place)
-        write_record(
-            out,
-            {
-                "data": label,
-                "command": command,
-                "provenance": made,
-                "recipe": asdict(recipe),
-                "runs": [asdict(r) for r in runs],
-            },
-        )
-        (checkpoints / f"{run.depth}-{run.residual}-{run.seed}.safetensors").unlink()
-
-
-def _runs_to_go_on_from(out: Path, label: str, recipe: Recipe) -> list[Run]:
-    content = read_record(out)
-    saved = {"label": content.get("data"), **content.get("recipe", {})}
-    for name, wanted in {"label": label, **asdict(recipe)}.items():
-        if name != "seed" and saved.get(name) != wanted:  # each run has its own seed
-            raise ValueError(
-                f"{out} was recorded with {name}={saved.get(name)!r}, this run has {wanted!r}: write to another file"
-            )
-    return recorded_runs(out)
 
 
 def recorded_runs(path: Path) -> list[Run]:
@@ -244,8 +209,4 @@ def recorded_runs(path: Path) -> list[Run]:
     Raises:
         ValueError: for a file that is missing or holds something else.
     """
-    runs = read_record(path)["runs"]
-    try:
-        return [Run(**{**run, "curve": tuple(run["curve"])}) for run in runs]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: expected runs of the degradation experiment: {error!r}") from error
+    return runs_of(path, lambda run: Run(**{**run, "curve": tuple(run["curve"])}), "degradation")

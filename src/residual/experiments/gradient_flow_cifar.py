@@ -17,7 +17,8 @@ from tqdm import tqdm
 from residual.experiments.gradient_flow import SEEDS
 from residual.experiments.stats import Interval, median_interval
 from residual.probes.gradients import GradientProfile, gradient_profile
-from residual.vision.cifar import CifarBlock, CifarNet
+from residual.vision.basic import BasicBlock
+from residual.vision.cifar import CifarNet
 from residual.vision.data import digits
 
 DEPTHS = (20, 56, 110)
@@ -71,7 +72,7 @@ def measure(depth: int, arm: str, seed: int, *, images: int = 64) -> CifarRun:
         batch = torch.randperm(len(data.train_images))[:images]
         net = CifarNet(depth, in_channels=data.channels, **ARMS[arm]).double()
     x, y = data.train_images[batch].double(), data.train_labels[batch]
-    blocks = [name for name, module in net.named_modules() if isinstance(module, CifarBlock)]
+    blocks = [name for name, module in net.named_modules() if isinstance(module, BasicBlock)]
     return CifarRun(depth, arm, seed, gradient_profile(net, lambda: F.cross_entropy(net(x), y), outputs=blocks))
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from residual.probes.jacobian import jacobian
-from residual.vision.cifar import CifarBlock
+from residual.vision.basic import BasicBlock
 from residual.vision.preactivation import PreActBlock
 
 SEEDS = tuple(range(10))
@@ -45,7 +45,7 @@ def check_jacobian(block: str, seed: int, *, channels: int = 4, size: int = 6, i
         raise ValueError(f"block must be 'original' or 'pre-activation', got {block!r}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module = CifarBlock(channels, channels) if block == "original" else PreActBlock(channels)
+        module = BasicBlock(channels, channels) if block == "original" else PreActBlock(channels, channels)
         x = F.relu(torch.randn(images, channels, size, size, dtype=torch.float64))
     module.double()
     whole = jacobian(module, x)
@@ -79,7 +79,7 @@ def learn_identity(residual: bool, seed: int, *, steps: int = 100, channels: int
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        block = CifarBlock(channels, channels, residual=residual)
+        block = BasicBlock(channels, channels, shortcut="A" if residual else None)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(block.parameters(), lr=0.01)
     errors = []
