@@ -3,6 +3,7 @@
 Keys are torchvision's, so files of torchvision and timm load as they are.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file fails wherever the damage is met
-        first = str(error).split(". ", 1)[0].split("\n", 1)[0]
-        raise ValueError(f"{path}: expected a torch file that is whole and holds only tensors: {first}") from error
+        code = re.search(r"GLOBAL (\S+)|Unsupported operand", str(error))
+        got = f"code in it ({code[1] or 'unnamed'}), which was not run" if code else f"one that cannot be read: {error}"
+        raise ValueError(f"{path}: expected a torch file that is whole and holds only tensors, got {got}") from error
     return _state_dict(path, content)
 
 

@@ -1,0 +1,146 @@
+"""The residual network of `residual.vision.resnet` in Flax NNX: the same names, images with channels last (N, H, W, C).
+
+Told in `book/part2/jax.md`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from residual.nnx.basic import BasicBlock
+from residual.nnx.bottleneck import Bottleneck
+from residual.nnx.layers import BatchNorm, convolution, linear
+from residual.nnx.preactivation import PreActBlock
+
+Block = BasicBlock | Bottleneck | PreActBlock
+Images = jax.Array | np.ndarray
+
+
+class ResNet(nnx.Module):
+    """A residual network for images: (N, H, W, in_channels) -> logits (N, num_classes).
+
+    Arguments and their meaning are those of `residual.vision.ResNet`. A new net is in training mode; `train()` and
+    `eval()` change it, as in torch.
+
+    Args:
+        rngs: the random numbers that the weights are made from, such as `nnx.Rngs(0)`; JAX has no global generator.
+
+    Raises:
+        ValueError: for a bad argument; when called, for images of another kind, rank, dtype or number of channels.
+    """
+
+    def __init__(
+        self,
+        block: type[Block],
+        layers: Sequence[int],
+        *,
+        num_classes: int = 1000,
+        in_channels: int = 3,
+        width: int = 64,
+        shortcut: str | None = "B",
+        zero_init_residual: bool = False,
+        small_images: bool = False,
+        v1: bool = False,
+        rngs: nnx.Rngs | None = None,
+    ) -> None:
+        if not isinstance(rngs, nnx.Rngs):
+            raise ValueError(f"rngs must be given, as flax.nnx.Rngs(seed) for the initial weights, got {rngs!r}")
+        if not layers or min(layers) < 1:
+            raise ValueError(f"layers must hold at least one block a stage, got {list(layers)}")
+        for name, value in (("num_classes", num_classes), ("in_channels", in_channels), ("width", width)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if zero_init_residual and shortcut is None:
+            raise ValueError("zero_init_residual=True needs a shortcut, got None: a plain net would output zeros only")
+        if v1 and block is not Bottleneck:
+            raise ValueError(f"v1=True needs block=Bottleneck, got {block.__name__}: no other has two places to stride")
+        self.block, self.layers = block, tuple(layers)
+        self.in_channels, self.width, self.num_classes = in_channels, width, num_classes
+        self.shortcut, self.small_images, self.v1 = shortcut, small_images, v1
+        self.depth = 2 + block.layers * sum(layers)
+
+        self.conv1 = (
+            convolution(in_channels, width, 3, rngs=rngs)
+            if small_images
+            else convolution(in_channels, width, 7, stride=2, rngs=rngs)
+        )
+        options: dict[str, Any] = {"v1": True} if v1 else {}
+        features = width
+        self.stages = tuple(f"layer{i + 1}" for i in range(len(layers)))
+        for i, (stage, blocks) in enumerate(zip(self.stages, layers, strict=True)):
+            made: nnx.List[Block] = nnx.List()  # a bare list would be refused
+            for j in range(blocks):
+                stride = 2 if i > 0 and j == 0 else 1
+                made.append(block(features, width * 2**i, stride=stride, shortcut=shortcut, rngs=rngs, **options))
+                features = width * 2**i * block.expansion
+            setattr(self, stage, made)
+        self.bn1 = BatchNorm(features if block.preactivated else width, rngs=rngs)
+        self.fc = linear(features, num_classes, rngs=rngs)
+        if zero_init_residual:
+            for made_block in self.blocks():
+                made_block.zero_branch()
+
+    def blocks(self) -> list[Block]:
+        """All blocks, from the stem to the head."""
+        return [block for stage in self.stages for block in getattr(self, stage)]
+
+    def stem(self, images: jax.Array) -> jax.Array:
+        """What the first stage reads: (N, H, W, in_channels) -> (N, H / 4, W / 4, width), or H, W for small images."""
+        x = self.conv1(images)
+        if not self.block.preactivated:
+            x = nnx.relu(self.bn1(x))
+        return x if self.small_images else nnx.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+
+    def features(self, images: Images) -> jax.Array:
+        """The embedding that the linear layer reads: (N, H, W, in_channels) -> (N, fc.in_features)."""
+        self._check(images)
+        x = self.stem(jnp.asarray(images))
+        for block in self.blocks():
+            x = block(x)
+        if self.block.preactivated:
+            x = nnx.relu(self.bn1(x))
+        return jnp.mean(x, axis=(1, 2))
+
+    def __call__(self, images: Images) -> jax.Array:
+        return self.fc(self.features(images))
+
+    def _check(self, images: Images) -> None:
+        if not isinstance(images, Images):
+            raise ValueError(f"images must be an array of JAX or NumPy, got {type(images).__name__}")
+        if images.ndim != 4 or images.shape[-1] != self.in_channels:
+            message = f"images must have shape (N, H, W, {self.in_channels}), got {images.shape}"
+            if images.ndim == 4 and images.shape[1] == self.in_channels:
+                message += "; that is torch's order, (N, C, H, W): images.transpose(0, 2, 3, 1) makes it this one"
+            raise ValueError(message)
+        dtype = self.conv1.kernel[...].dtype
+        if images.dtype != dtype:
+            raise ValueError(f"images must have the weights' dtype, {dtype}, got {images.dtype}")
+
+
+def resnet18(**options: Any) -> ResNet:
+    """ResNet-18: 11,689,512 parameters for 1,000 classes. Options as in `ResNet`."""
+    return ResNet(BasicBlock, (2, 2, 2, 2), **options)
+
+
+def resnet34(**options: Any) -> ResNet:
+    """ResNet-34: 21,797,672 parameters for 1,000 classes. Options as in `ResNet`."""
+    return ResNet(BasicBlock, (3, 4, 6, 3), **options)
+
+
+def resnet50(**options: Any) -> ResNet:
+    """ResNet-50: 25,557,032 parameters for 1,000 classes. Options as in `ResNet`."""
+    return ResNet(Bottleneck, (3, 4, 6, 3), **options)
+
+
+def resnet101(**options: Any) -> ResNet:
+    """ResNet-101: 44,549,160 parameters for 1,000 classes. Options as in `ResNet`."""
+    return ResNet(Bottleneck, (3, 4, 23, 3), **options)
+
+
+def resnet152(**options: Any) -> ResNet:
+    """ResNet-152: 60,192,808 parameters for 1,000 classes. Options as in `ResNet`."""
+    return ResNet(Bottleneck, (3, 8, 36, 3), **options)
