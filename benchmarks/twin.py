@@ -33,7 +33,7 @@ Arms = dict[str, Callable[[], object]]
 def prediction(model: vision.ResNet, images: Tensor) -> Arms:
     model = copy.deepcopy(model).eval()
     last = images.contiguous(memory_format=torch.channels_last)
-    channels_last = copy.deepcopy(model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    channels_last = copy.deepcopy(model).to(memory_format=torch.channels_last)
     fused = vision.fuse(model)
     twin = jax_twin.from_torch(model)
     array = np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy())

@@ -62,7 +62,7 @@ def layouts(rounds: int) -> Comparison:
     images, labels = torch.randn(baseline.BATCH, 3, 32, 32), torch.randint(10, (baseline.BATCH,))
 
     def in_layout(layout: torch.memory_format, *, bf16: bool = False) -> Any:
-        net = CifarNet(20).to(memory_format=layout)  # type: ignore[call-overload]
+        net = CifarNet(20).to(memory_format=layout)
         batch, optimizer = images.contiguous(memory_format=layout), torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)
 
         def run() -> None:
@@ -85,7 +85,7 @@ def layouts(rounds: int) -> Comparison:
 
 def bound(depth: int) -> dict[str, Any]:
     """What keeps a step from being quicker: its convolutions, and how near they are to the processor's limit."""
-    net = CifarNet(depth).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = CifarNet(depth).to(memory_format=torch.channels_last)
     images = torch.randn(baseline.BATCH, 3, 32, 32).contiguous(memory_format=torch.channels_last)
     labels = torch.randint(10, (baseline.BATCH,))
     _step(net, images, labels)

@@ -35,7 +35,7 @@ def networks(name: str, torchvision: ModuleType, timm: ModuleType) -> dict[str, 
 
 
 def channels_last(net: nn.Module) -> nn.Module:
-    return copy.deepcopy(net).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return copy.deepcopy(net).to(memory_format=torch.channels_last)
 
 
 def inference(name: str, torchvision: ModuleType, timm: ModuleType, rounds: int) -> Iterator[Comparison]:

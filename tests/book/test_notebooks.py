@@ -485,7 +485,7 @@ def test_text_is_never_taken_for_markup(text: str) -> None:
 @given(st.text(alphabet="ab`~ \n", min_size=1).filter(str.strip))
 def test_code_is_kept_to_the_letter(code: str) -> None:
     body = BeautifulSoup('<div class="highlight-python"><div class="highlight"><pre></pre></div></div>', "html.parser")
-    body.pre.string = code  # type: ignore[union-attr]
+    body.pre.string = code
     (piece,) = cells_of(str(body), "a", notebooks=())
     assert isinstance(piece, Text)
     (token,) = MarkdownIt("commonmark").parse(piece.markdown)

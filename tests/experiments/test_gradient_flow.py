@@ -98,7 +98,7 @@ def test_theory() -> None:
 
 def test_which_way_gradients_run() -> None:
     def ratio(**options: str | bool) -> float:
-        return median(measure(Arm(30, **options), seed).last_over_first for seed in range(3))  # type: ignore[arg-type]
+        return median(measure(Arm(30, **options), seed).last_over_first for seed in range(3))
 
     assert ratio() > 1e8  # vanishes
     assert 0.05 < ratio(init="he") < 5  # neither
@@ -142,7 +142,7 @@ def test_fitted_factor_of_two_layers_is_their_ratio() -> None:
 )
 def test_bad_arms_are_named(options: dict[str, int | str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Arm(**options)  # type: ignore[arg-type]
+        Arm(**options)
 
 
 def test_bad_input_is_named() -> None:

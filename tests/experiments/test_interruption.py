@@ -27,7 +27,7 @@ def test_weights_that_differ_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     really_train = interruption.train
 
     def spoiled(*arguments: object) -> object:
-        model, history = really_train(*arguments)  # type: ignore[arg-type]
+        model, history = really_train(*arguments)
         if len(arguments) == 3:
             model.fc.bias.data[0] += 1
         return model, history

@@ -87,7 +87,7 @@ def test_dtype_of_images_is_checked(dtype: type) -> None:
 
 def test_torch_tensors_are_refused() -> None:
     with pytest.raises(ValueError, match="array of JAX or NumPy, got Tensor"):
-        small()(torch.zeros(2, 8, 8, 3))  # type: ignore[arg-type]
+        small()(torch.zeros(2, 8, 8, 3))
 
 
 @pytest.mark.parametrize("rngs", [None, 0])

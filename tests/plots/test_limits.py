@@ -11,9 +11,9 @@ def test_squares_have_their_sides_and_curves_end_at_the_whole() -> None:
     drawing = field_and_growth(torch.rand(5, 5), {"all": (5, "-"), "95 %": (3, "--")}, within, gaussian)
     left, right = drawing.axes
     assert [p.get_width() for p in left.patches if isinstance(p, Rectangle)] == [5, 3]
-    solid = [line for line in right.lines if len(line.get_xdata()) == 3 and line.get_linestyle() == "-"]  # type: ignore[arg-type]
+    solid = [line for line in right.lines if len(line.get_xdata()) == 3 and line.get_linestyle() == "-"]
     assert len(solid) == 3
-    assert all(list(line.get_xdata()) == [1, 3, 5] for line in solid)  # type: ignore[arg-type]
+    assert all(list(line.get_xdata()) == [1, 3, 5] for line in solid)
 
 
 def test_each_way_of_training_has_its_means_and_its_seeds() -> None:
@@ -25,8 +25,8 @@ def test_each_way_of_training_has_its_means_and_its_seeds() -> None:
     )
     for axes in drawing.axes:
         line, *dots = axes.lines
-        assert list(line.get_ydata()) == [85, 1.5]  # type: ignore[arg-type]
-        assert [list(d.get_ydata()) for d in dots] == [[80, 1], [90, 2]]  # type: ignore[arg-type]
+        assert list(line.get_ydata()) == [85, 1.5]
+        assert [list(d.get_ydata()) for d in dots] == [[80, 1], [90, 2]]
     (legend,) = drawing.legends
     assert [text.get_text() for text in legend.get_texts()] == [name]
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from nets import images, shake
 from torch import Tensor, nn
 
 from residual.vision.basic import BasicBlock
@@ -15,20 +16,6 @@ from residual.vision.cifar import CifarNet, resnet20, resnet32, resnet44, resnet
 
 def parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
-
-
-def images(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def shake(model: nn.Module, seed: int = 0) -> None:
-    """Give every parameter and running statistic a value that no default has."""
-    generator = torch.Generator().manual_seed(seed)
-    for name, tensor in model.state_dict().items():
-        if name.endswith("running_var"):
-            tensor.uniform_(0.5, 2, generator=generator)
-        elif tensor.is_floating_point():
-            tensor.normal_(0, 0.3, generator=generator)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def variants() -> list[Variant]:
         found.append(
             Variant(
                 name=name,
-                blocks=tuple(len(net.get_submodule(stage)) for stage in net.stages),  # type: ignore[arg-type]
+                blocks=tuple(len(list(net.get_submodule(stage).children())) for stage in net.stages),
                 depth=net.depth,
                 parameters=counted.totals["parameters"],
                 multiply_adds=counted.totals["multiply_adds"],
