@@ -5,9 +5,14 @@ number. Here a page is run by `nbclient` before Sphinx reads anything; the execu
 each file that the run opened or imported from this repository (as a compiler writes the headers it read), and is used
 again only while the page, those files, the pins and the Python are the same. What failed is not kept, so it fails every
 time.
+
+Pages run one after another, for most of them train networks on both cores that a page may expect. A page that keeps one
+core busy says `cores: 1` in its front matter; two of those run side by side.
 """
 
+import asyncio
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +25,8 @@ from sphinx.environment import BuildEnvironment
 from tqdm import tqdm
 
 from page_run import KEY, PageError, digest, run_page
+
+CORES = 2  # that a page may expect
 
 
 def root_of(app: Sphinx) -> Path:
@@ -83,6 +90,7 @@ def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     root = root_of(app)
     listed: dict[str, str] = app.config.pages_without_code
     failures = []
+    due = []
     docs = sorted(env.found_docs, key=_toc_order(app))
     for docname in docs:
         page = Path(env.doc2path(docname))
@@ -98,19 +106,51 @@ def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
             why = why_stale(root, page, stored)
             if why is None:
                 tqdm.write(f"page {docname}: unchanged, not run again")
-                continue
-            tqdm.write(f"page {docname}: running ({why})")
-            stored.unlink(missing_ok=True)
-            try:
-                run_page(root, page, stored, label=docname)
-            except PageError as error:
-                failures.append(str(error))
             else:
-                kept = nbformat.read(stored, as_version=4).metadata[KEY]
-                memory = kept["peak_memory"] / 2**30
-                tqdm.write(f"page {docname}: ran in {kept['seconds']:.1f} s, peak memory {memory:.2f} GB")
+                due.append(_Due(docname, page, stored, why))
+    failures += asyncio.run(_run_all(root, due))
     if failures:
         raise PageError("\n\n".join(failures))
+
+
+@dataclass(frozen=True)
+class _Due:
+    """A page that must run, and why."""
+
+    docname: str
+    page: Path
+    stored: Path
+    why: str
+
+    @property
+    def cores(self) -> int:
+        cores = read_myst_markdown_notebook(self.page.read_text()).metadata.get("cores", CORES)
+        if cores not in range(1, CORES + 1):
+            raise PageError(f"{self.docname}: cores in the front matter must be 1 to {CORES}, got {cores!r}")
+        return int(cores)
+
+
+async def _run_all(root: Path, due: list[_Due]) -> list[str]:
+    """Run the pages, never on more than `CORES` cores together, and return what is wrong with those that failed."""
+    failures = []
+    for cores in range(CORES, 0, -1):
+        limit = asyncio.Semaphore(CORES // cores)
+        failures += await asyncio.gather(*(_run(root, one, limit) for one in due if one.cores == cores))
+    return [failure for failure in failures if failure]
+
+
+async def _run(root: Path, due: _Due, limit: asyncio.Semaphore) -> str | None:
+    async with limit:
+        tqdm.write(f"page {due.docname}: running ({due.why})")
+        due.stored.unlink(missing_ok=True)
+        try:
+            await run_page(root, due.page, due.stored, label=due.docname)
+        except PageError as error:
+            return str(error)
+        kept = nbformat.read(due.stored, as_version=4).metadata[KEY]
+        memory = kept["peak_memory"] / 2**30
+        tqdm.write(f"page {due.docname}: ran in {kept['seconds']:.1f} s, peak memory {memory:.2f} GB")
+        return None
 
 
 class ExecutedPage(NotebookClientBase):  # type: ignore[misc]  # MyST-NB is untyped

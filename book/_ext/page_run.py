@@ -1,11 +1,13 @@
 """Run one page from top to bottom, and note what it took and what it stands on."""
 
 import ast
+import asyncio
 import hashlib
 import json
 import os
 import platform
 import re
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import nbformat
 import psutil
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from myst_nb.core.read import read_myst_markdown_notebook
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -63,8 +66,8 @@ def source_digest(root: Path) -> str:
     return hashlib.sha256("".join(f"{f.relative_to(root)} {digest(f)}\n" for f in files).encode()).hexdigest()
 
 
-def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
-    """Execute `page` in a new kernel and keep the result at `stored`.
+async def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
+    """Execute `page` in a new kernel and keep the result at `stored`; other pages may run meanwhile.
 
     Raises:
         PageError: where a cell fails, or is not run; with the cell and its traceback.
@@ -74,18 +77,21 @@ def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
     cells = notebook.cells
     notebook.cells = [nbformat.v4.new_code_cell(PREAMBLE), *cells, nbformat.v4.new_code_cell(REPORT)]
     total = sum(cell.cell_type == "code" for cell in notebook.cells)
-    with tqdm(total=total, desc=label, unit="cell", leave=False) as bar, _Clock() as clock:
+    with tqdm(total=total, desc=label, unit="cell", leave=False) as bar:
         client = NotebookClient(
             notebook,
             timeout=CELL_TIMEOUT,
             kernel_name=notebook.metadata.get("kernelspec", {}).get("name", "python3"),
             resources={"metadata": {"path": str(page.parent)}},
+            on_notebook_start=_leave_signals_alone,
             on_cell_executed=lambda **_: bar.update(),
             extra_arguments=["--log-level=ERROR"],  # a warning about its own set-up is nothing that a page says
         )
         try:
-            # One thread a process: numbers do not depend on the number of cores, and workers do not fight over them.
-            client.execute(env={**os.environ, "OMP_NUM_THREADS": "1"})
+            with _Clock(client) as clock:
+                # One thread a process: numbers do not depend on how many cores there are, and workers, or pages side
+                # by side, do not fight over them.
+                await client.async_execute(env={**os.environ, "OMP_NUM_THREADS": "1"})
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise PageError(f"{page.relative_to(root)} failed:\n{error}") from error
     *cells, report = notebook.cells[1:]
@@ -109,6 +115,12 @@ def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
         "provenance": provenance(),
     }
     write_atomically(stored, nbformat.writes(notebook).encode())
+
+
+def _leave_signals_alone(**_: object) -> None:
+    """Undo nbclient's handlers: they end one kernel and swallow the signal, so that Ctrl+C would not stop the build."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().remove_signal_handler(number)
 
 
 def _check_cell(page: Path, cell: nbformat.NotebookNode) -> None:
@@ -154,15 +166,18 @@ def _without_progress_bars(outputs: list[nbformat.NotebookNode]) -> Iterator[nbf
 
 
 class _Clock:
-    """Seconds, and peak memory of the kernels this process started and of their workers.
+    """Seconds, and peak memory of a client's kernel and of its workers.
 
     Memory is the proportional set size where the system tells it: pages shared by several workers count once.
     """
 
-    def __enter__(self) -> "_Clock":
+    def __init__(self, client: NotebookClient) -> None:
+        self._client = client
         self._stop = threading.Event()
-        self.peak_memory = 0
         self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self.peak_memory = 0
+
+    def __enter__(self) -> "_Clock":
         self._start = time.monotonic()
         self._watcher.start()
         return self
@@ -175,8 +190,16 @@ class _Clock:
     def _watch(self) -> None:
         while not self._stop.wait(0.5):
             memory = 0
-            for process in psutil.Process().children(recursive=True):
-                with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                    info = process.memory_full_info()
-                    memory += getattr(info, "pss", info.uss)
+            with suppress(psutil.NoSuchProcess):
+                for process in self._processes():
+                    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                        info = process.memory_full_info()
+                        memory += getattr(info, "pss", info.uss)
             self.peak_memory = max(self.peak_memory, memory)
+
+    def _processes(self) -> list[psutil.Process]:
+        provisioner = self._client.km and self._client.km.provisioner
+        if not isinstance(provisioner, LocalProvisioner) or provisioner.pid is None:
+            return []  # not started yet, or ended
+        kernel = psutil.Process(provisioner.pid)
+        return [kernel, *kernel.children(recursive=True)]

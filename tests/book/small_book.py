@@ -13,8 +13,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ("book.css", "diagrams.js", "favicon.svg", "logo.svg")  # the fetched packages play no part here
 
-FRONT = """---
-jupytext:
+FRONT = """jupytext:
   text_representation:
     extension: .md
     format_name: myst
@@ -122,11 +121,11 @@ class SmallBook:
         assert old in text
         self.put(name, text.replace(old, new))
 
-    def page(self, name: str, text: str) -> None:
-        """A page with code: a first cell that notes that it ran, then `text`."""
+    def page(self, name: str, text: str, *, front: str = "") -> None:
+        """A page with code: a first cell that notes that it ran, then `text`; `front` is more front matter."""
         self.put(
             f"book/{name}.md",
-            f"{FRONT}# Page {name}\n\n```{{code-cell}} ipython3\n{RAN.format(name=name)}\n```\n\n{text}",
+            f"---\n{front}{FRONT}# Page {name}\n\n```{{code-cell}} ipython3\n{RAN.format(name=name)}\n```\n\n{text}",
         )
 
     def contents(self, *pages: str) -> None:
@@ -139,10 +138,21 @@ class SmallBook:
         settings["sphinx"]["config"]["pages_without_code"] = pages_without_code
         self.put("_config.yml", yaml.safe_dump(settings))
 
+    @property
+    def log(self) -> Path:
+        """Where each page notes that it runs."""
+        return self.folder.with_name(f"{self.folder.name}-ran.txt")
+
     def build(self) -> Build:
         """What `make book` does once everything is installed."""
-        log = self.folder.with_name(f"{self.folder.name}-ran.txt")
-        log.write_text("")
+        with self.start() as process:
+            output, _ = process.communicate()
+        output = re.sub(r"\x1b\[[\d;]*m", "", output)  # without colors
+        return Build(process.returncode, output, self.log.read_text().split())
+
+    def start(self) -> "subprocess.Popen[str]":
+        """A build that goes on by itself, in a process group of its own."""
+        self.log.write_text("")
         command: list[str | Path] = [
             "make",
             "-f",
@@ -154,16 +164,14 @@ class SmallBook:
         ]
         # The make that may run these tests hands its own settings down; this one is nobody's child.
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "PYTEST"))}
-        done = subprocess.run(
+        return subprocess.Popen(
             command,
-            env=inherited | {"PYTHONPATH": str(self.folder / "src"), "RAN": str(log)},
+            env=inherited | {"PYTHONPATH": str(self.folder / "src"), "RAN": str(self.log)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
+            start_new_session=True,
         )
-        output = re.sub(r"\x1b\[[\d;]*m", "", done.stdout)  # without colors
-        return Build(done.returncode, output, log.read_text().split())
 
     def html(self, name: str) -> str:
         return (self.folder / "_build" / "html" / f"{name}.html").read_text()

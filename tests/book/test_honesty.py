@@ -1,9 +1,15 @@
 """Each check of the book, broken on purpose and seen caught, in a small book that the real build command builds."""
 
+import asyncio
+import os
 import re
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from bs4 import BeautifulSoup
 from small_book import SmallBook
@@ -165,8 +171,60 @@ def test_a_file_that_changes_while_its_page_runs(tmp_path: Path, monkeypatch: py
     page, stored = tmp_path / "book" / "book" / "chain.md", tmp_path / "stored.ipynb"
     monkeypatch.setenv("PYTHONPATH", str(book.folder / "src"))
     monkeypatch.setenv("RAN", str(tmp_path / "ran.txt"))
-    page_run.run_page(book.folder, page, stored, label="chain")
+    asyncio.run(page_run.run_page(book.folder, page, stored, label="chain"))
     assert execution.why_stale(book.folder, page, stored) == "changed: src/tiny/deep.py"
+
+
+MEETS = """import time
+from pathlib import Path
+
+Path("{me}.txt").touch()
+for _ in range(600):
+    if Path("{other}.txt").exists():
+        break
+    time.sleep(0.1)
+else:
+    raise TimeoutError("nobody came")"""
+
+
+def test_pages_of_one_core_run_side_by_side(small_book: SmallBook) -> None:
+    small_book.page("reader", cell(MEETS.format(me="reader", other="alone")), front="cores: 1\n")
+    small_book.page("alone", cell(MEETS.format(me="alone", other="reader")), front="cores: 1\n")
+    build = small_book.build()
+    assert build.code == 0, build.output
+    assert sorted(build.ran) == ["alone", "reader"]
+
+
+@pytest.mark.parametrize("cores", ["0", "3", "many"])
+def test_cores_that_no_page_has(small_book: SmallBook, cores: str) -> None:
+    small_book.page("reader", cell("1"), front=f"cores: {cores}\n")
+    build = small_book.build()
+    assert (build.code != 0, build.ran) == (True, [])
+    assert re.search(rf"reader: cores in the front matter must be 1 to 2, got '?{cores}'?\n", build.output)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_build_and_its_kernel(small_book: SmallBook, number: signal.Signals) -> None:
+    """nbclient would end the kernel of one page and let the next one begin."""
+    hangs = cell("import os, time\nprint(os.getpid(), file=open('kernel.txt', 'w'), flush=True)\ntime.sleep(600)")
+    for name in ("chain", "reader"):
+        small_book.page(name, hangs)
+    kernel = small_book.folder / "book" / "kernel.txt"
+    with small_book.start() as build:
+        wait_until(lambda: kernel.exists() and kernel.read_text().endswith("\n"))
+        os.killpg(build.pid, number)
+        output, _ = build.communicate()
+    assert build.returncode != 0, output
+    assert small_book.log.read_text().split() == ["chain"]
+    wait_until(lambda: not psutil.pid_exists(int(kernel.read_text())))
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if true():
+            return
+        time.sleep(0.1)
+    pytest.fail("waited a minute in vain")
 
 
 BAR = "\rnets:  50%|█████     | 5/10 [00:01<00:01, 12.3it/s]"
