@@ -9,7 +9,6 @@ cores, torch's threads wait for each other and lose far more than JAX's. Takes t
 import argparse
 import copy
 import os
-import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from parts.turns import Arms, take_turns
 from torch import Tensor
 
 from residual import nnx as jax_twin
@@ -27,7 +27,6 @@ from residual.experiments.twin_speed import Speed, ratios
 ROUNDS = 6
 SIZE = 224
 IMAGES = 4  # of the larger batch
-Arms = dict[str, Callable[[], object]]
 
 
 def prediction(model: vision.ResNet, images: Tensor) -> Arms:
@@ -80,19 +79,6 @@ def training_step(model: vision.ResNet, images: Tensor) -> Arms:
     }
 
 
-def take_turns(arms: Arms, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each arm in each round."""
-    seconds: dict[str, list[float]] = {name: [] for name in arms}
-    for run in arms.values():
-        run()
-    for _ in range(rounds):
-        for name, run in arms.items():
-            start = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, help="JSON file to record the times in")
@@ -110,7 +96,7 @@ def main() -> None:
             ("training step", IMAGES, training_step),
         ):
             arms = arms_of(model, torch.randn(images, 3, SIZE, SIZE))
-            seconds = take_turns(arms, ROUNDS)
+            seconds = take_turns(arms, ROUNDS, threads=torch.get_num_threads())
             of_job = [Speed(net, job, images, arm, tuple(times)) for arm, times in seconds.items()]
             ((_, found),) = ratios(of_job).items()
             for speed in of_job:

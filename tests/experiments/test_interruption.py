@@ -33,10 +33,12 @@ def test_weights_that_differ_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         return model, history
 
     monkeypatch.setattr(interruption, "train", spoiled)
-    monkeypatch.setattr(interruption, "_killed", lambda *_: "SIGKILL")
+    monkeypatch.setattr(interruption, "start", lambda *_: None)
+    monkeypatch.setattr(interruption, "signal_that_ended", lambda _: "SIGKILL")
     assert interrupt(replace(SMALL, epochs=1)).differing == ("fc.bias",)
 
 
 def test_a_process_that_ends_by_itself_is_no_interruption(tmp_path: Path) -> None:
+    process = interruption.start(replace(SMALL, epochs=1), KillAt(100), tmp_path / "run.safetensors")
     with pytest.raises(RuntimeError, match="was to be killed, and ended with 0"):
-        interruption._killed(replace(SMALL, epochs=1), KillAt(100), tmp_path / "run.safetensors")
+        interruption.signal_that_ended(process)

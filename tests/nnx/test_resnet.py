@@ -106,7 +106,7 @@ def test_rngs_are_required(rngs: Any) -> None:
         ({"layers": (1, 0)}, r"layers must hold at least one block a stage, got \[1, 0\]"),
         ({"num_classes": 0}, "num_classes must be at least 1, got 0"),
         ({"shortcut": "D"}, "shortcut must be one of .* got 'D'"),
-        ({"shortcut": None, "zero_init_residual": True}, "zero_init_residual=True needs a shortcut"),
+        ({"shortcut": None, "zero_init_residual": True}, "zero_init_residual=True needs skips"),
         ({"v1": True}, "v1=True needs block=Bottleneck, got BasicBlock"),
     ],
 )

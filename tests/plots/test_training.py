@@ -25,11 +25,6 @@ def test_a_piece_is_orange_where_its_interval_excludes_zero() -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == ["no warm-up", "no schedule"]
 
 
-def test_a_piece_with_too_few_seeds_has_dots_only() -> None:
-    (axes,) = costs({"photographs": {"warm-up": ([1.0, 2.0], None), "schedule": ([4.0, 5.0], None)}}).axes
-    assert [dots(line) for line in axes.lines[1:]] == [([1.0, 2.0], [0, 0]), ([4.0, 5.0], [1, 1])]
-
-
 def test_only_mistakes_have_color_and_every_cell_its_count() -> None:
     (axes,) = confusion([[90, 3], [12, 80]], ("cat", "dog")).axes
     assert [text.get_text() for text in axes.texts] == ["90", "3", "12", "80"]

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 from dataclasses import dataclass
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -72,10 +73,11 @@ def interrupt(recipe: Recipe = RECIPE) -> Interruption:
     steps = recipe.epochs * (len(images_of(None).train_images) // recipe.batch_size)
     with TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "run.safetensors"
-        ended_by = _killed(recipe, KillAt(steps // 2), checkpoint)
-        rest = KillAt(steps)  # a step that no run reaches
+        killed = start(recipe, KillAt(steps // 2), checkpoint)
+        whole, _ = train(recipe, KillAt(steps))  # meanwhile; no run reaches that step
+        ended_by = signal_that_ended(killed)
+        rest = KillAt(steps)
         model, history = train(recipe, rest, checkpoint)
-    whole, _ = train(recipe, KillAt(steps))
     expected = whole.state_dict()
     return Interruption(
         ended_by=ended_by,
@@ -88,10 +90,19 @@ def interrupt(recipe: Recipe = RECIPE) -> Interruption:
     )
 
 
-def _killed(recipe: Recipe, augment: KillAt, checkpoint: Path) -> str:
-    """Train in a process of its own and say which signal ended it."""
+def start(recipe: Recipe, augment: KillAt, checkpoint: Path) -> SpawnProcess:
+    """Train in a process of its own."""
     process = multiprocessing.get_context("spawn").Process(target=train, args=(recipe, augment, checkpoint))
     process.start()
+    return process
+
+
+def signal_that_ended(process: SpawnProcess) -> str:
+    """Wait for the process and say which signal ended it.
+
+    Raises:
+        RuntimeError: where it ended by itself.
+    """
     process.join()
     if process.exitcode is None or process.exitcode >= 0:
         raise RuntimeError(f"the process was to be killed, and ended with {process.exitcode}")

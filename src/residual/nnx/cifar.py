@@ -4,6 +4,7 @@ from flax import nnx
 
 from residual.nnx.basic import BasicBlock
 from residual.nnx.resnet import Block, ResNet
+from residual.vision.arguments import blocks_a_stage
 
 
 class CifarNet(ResNet):
@@ -28,15 +29,9 @@ class CifarNet(ResNet):
         width: int = 16,
         rngs: nnx.Rngs | None = None,
     ) -> None:
-        step = 3 * block.layers
-        if depth < step + 2 or (depth - 2) % step:
-            below = max(step + 2, depth - (depth - 2) % step)
-            raise ValueError(
-                f"depth must be {step}n+2 with n of at least 1, got {depth}; nearest: {below} and {below + step}"
-            )
         super().__init__(
             block,
-            [(depth - 2) // step] * 3,
+            [blocks_a_stage(depth, block.layers)] * 3,
             num_classes=num_classes,
             in_channels=in_channels,
             width=width,

@@ -15,6 +15,7 @@ from residual.nnx.basic import BasicBlock
 from residual.nnx.bottleneck import Bottleneck
 from residual.nnx.layers import BatchNorm, convolution, linear
 from residual.nnx.preactivation import PreActBlock
+from residual.vision.arguments import check_network
 
 Block = BasicBlock | Bottleneck | PreActBlock
 Images = jax.Array | np.ndarray
@@ -49,13 +50,14 @@ class ResNet(nnx.Module):
     ) -> None:
         if not isinstance(rngs, nnx.Rngs):
             raise ValueError(f"rngs must be given, as flax.nnx.Rngs(seed) for the initial weights, got {rngs!r}")
-        if not layers or min(layers) < 1:
-            raise ValueError(f"layers must hold at least one block a stage, got {list(layers)}")
-        for name, value in (("num_classes", num_classes), ("in_channels", in_channels), ("width", width)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if zero_init_residual and shortcut is None:
-            raise ValueError("zero_init_residual=True needs a shortcut, got None: a plain net would output zeros only")
+        check_network(
+            layers,
+            shortcut=shortcut,
+            zero_init_residual=zero_init_residual,
+            num_classes=num_classes,
+            in_channels=in_channels,
+            width=width,
+        )
         if v1 and block is not Bottleneck:
             raise ValueError(f"v1=True needs block=Bottleneck, got {block.__name__}: no other has two places to stride")
         self.block, self.layers = block, tuple(layers)

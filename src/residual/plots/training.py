@@ -38,22 +38,19 @@ def rounding(distances: Mapping[str, Sequence[float]]) -> Figure:
 
 
 @styled
-def costs(panels: Mapping[str, Mapping[str, tuple[Sequence[float], HasInterval | None]]]) -> Figure:
+def costs(panels: Mapping[str, Mapping[str, tuple[Sequence[float], HasInterval]]]) -> Figure:
     """A panel a data set, a row a piece: paired differences to the whole recipe, a dot a seed, and their interval.
 
     Args:
-        panels: title -> piece -> (differences in points, one a seed; mean and interval of them, or None for too few).
+        panels: title -> piece -> (differences in points, one a seed; mean and interval of them).
     """
     drawing, axes = figure(len(panels), height=3.6, share_y=True)
     for panel, (title, pieces) in zip(axes, panels.items(), strict=True):
         panel.axvline(0, color=INK, linewidth=1)
         for row, (seeds, interval) in enumerate(pieces.values()):
-            color = RESIDUAL
-            if interval is not None:
-                away = interval.low > 0 or interval.high < 0
-                color = PLAIN if away else RESIDUAL
-                panel.plot([interval.low, interval.high], [row, row], color=color, linewidth=3, alpha=0.45)
-                panel.plot(interval.estimate, row, "|", color=color, markersize=16, markeredgewidth=3)
+            color = PLAIN if interval.low > 0 or interval.high < 0 else RESIDUAL
+            panel.plot([interval.low, interval.high], [row, row], color=color, linewidth=3, alpha=0.45)
+            panel.plot(interval.estimate, row, "|", color=color, markersize=16, markeredgewidth=3)
             panel.plot(seeds, [row] * len(seeds), "o", color=color, markersize=4.5)
         panel.set(title=title, xlabel="test error added (points)", ylim=(len(pieces) - 0.5, -0.5))
         panel.set_yticks(range(len(pieces)), [f"no {name}" for name in pieces])

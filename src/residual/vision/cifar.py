@@ -5,6 +5,7 @@ Told in `book/part1/degradation.md`.
 
 from typing import Any
 
+from residual.vision.arguments import blocks_a_stage
 from residual.vision.basic import BasicBlock
 from residual.vision.resnet import Block, ResNet
 from residual.vision.shortcuts import SHORTCUTS
@@ -42,17 +43,11 @@ class CifarNet(ResNet):
         num_classes: int = 10,
         width: int = 16,
     ) -> None:
-        step = 3 * block.layers
-        if depth < step + 2 or (depth - 2) % step:
-            below = max(step + 2, depth - (depth - 2) % step)
-            raise ValueError(
-                f"depth must be {step}n+2 with n of at least 1, got {depth}; nearest: {below} and {below + step}"
-            )
         if shortcut not in SHORTCUTS:  # in a plain net, too, where it would go unused
             raise ValueError(f"shortcut must be one of {SHORTCUTS}, got {shortcut!r}")
         super().__init__(
             block,
-            [(depth - 2) // step] * 3,
+            [blocks_a_stage(depth, block.layers)] * 3,
             num_classes=num_classes,
             in_channels=in_channels,
             width=width,

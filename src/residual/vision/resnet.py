@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from residual.vision.arguments import check_network
 from residual.vision.basic import BasicBlock, conv3x3
 from residual.vision.bottleneck import Bottleneck
 from residual.vision.preactivation import PreActBlock
@@ -54,13 +55,14 @@ class ResNet(nn.Module):
         v1: bool = False,
     ) -> None:
         super().__init__()
-        if not layers or min(layers) < 1:
-            raise ValueError(f"layers must hold at least one block a stage, got {list(layers)}")
-        for name, value in (("num_classes", num_classes), ("in_channels", in_channels), ("width", width)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if zero_init_residual and shortcut is None:
-            raise ValueError("zero_init_residual=True needs skips: a plain net would output zeros only")
+        check_network(
+            layers,
+            shortcut=shortcut,
+            zero_init_residual=zero_init_residual,
+            num_classes=num_classes,
+            in_channels=in_channels,
+            width=width,
+        )
         if v1 and block is not Bottleneck:
             raise ValueError(f"v1=True needs block=Bottleneck, got {block.__name__}: no other has two places to stride")
         self.in_channels = in_channels
