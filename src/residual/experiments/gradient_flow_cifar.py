@@ -56,7 +56,7 @@ class CifarSummary:
     first_over_last_block: Interval
 
 
-def measure(depth: int, arm: str, seed: int, *, images: int = 64) -> CifarRun:
+def measure(depth: int, arm: str, seed: int, *, images: int = 32) -> CifarRun:
     """One backward pass of the cross-entropy of `images` training digits, drawn with the net's seed.
 
     Raises:
@@ -77,7 +77,7 @@ def measure(depth: int, arm: str, seed: int, *, images: int = 64) -> CifarRun:
 
 
 def sweep(
-    depths: Sequence[int] = DEPTHS, seeds: Sequence[int] = SEEDS, *, images: int = 64, progress: bool = True
+    depths: Sequence[int] = DEPTHS, seeds: Sequence[int] = SEEDS, *, images: int = 32, progress: bool = True
 ) -> list[CifarRun]:
     """Measure every arm at every depth from every seed."""
     todo = tqdm(list(product(ARMS, depths, seeds)), desc="CIFAR nets measured", disable=not progress)
