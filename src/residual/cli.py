@@ -1,70 +1,96 @@
-"""The `residual` command: one function a verb."""
+"""The `residual` command: one function a verb. A verb imports what it needs when it runs: `--help` is quick."""
 
-import argparse
-from collections.abc import Sequence
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
-from residual.experiments import ablation, ablation_cifar, degradation
+import typer
+
+app = typer.Typer(
+    name="residual",
+    help="Residual networks and the records they watch: simulate, check, look, and repeat the book's recorded runs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Cifar10 = Annotated[Path, typer.Option(help="Folder with CIFAR-10's official binary files.", show_default=False)]
+Out = Annotated[Path, typer.Option(help="JSON file to write, and to go on from.", show_default=False)]
+Label = Annotated[str, typer.Option(help="What the page calls the data.")]
+Seeds = Annotated[str, typer.Option(help="Seeds, with commas between.")]
+Workers = Annotated[int, typer.Option(help="Networks trained at a time, one thread each.")]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="residual", description="Residual networks: experiments at full scale.")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-    _add_degradation(verbs.add_parser("degradation", help="record the degradation sweep on CIFAR-10"))
-    _add_ablation(
-        verbs.add_parser("ablation", help="record the training recipe without each of its pieces on CIFAR-10")
-    )
-    options = parser.parse_args(arguments)
+    """Run the command; a mistake of the user's ends with status 2 and one line that says what was expected."""
     try:
-        options.run(options)
-    except ValueError as error:
-        parser.exit(2, f"residual: {error}\n")
+        app(arguments, prog_name="residual")
+    except (ValueError, OSError) as error:
+        print(f"residual: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
-def _add_recording(parser: argparse.ArgumentParser, *, seeds: Sequence[int], epochs: int) -> None:
-    """What all recordings on CIFAR-10 take."""
-    parser.add_argument("--cifar10", type=Path, required=True, help="folder with the official binary files")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write, and to go on from")
-    parser.add_argument("--label", default="CIFAR-10", help="what the page calls the data")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(seeds))
-    parser.add_argument("--epochs", type=int, default=epochs)
-    parser.add_argument("--workers", type=int, default=2, help="networks trained at a time, one thread each")
+@app.command()
+def degradation(
+    cifar10: Cifar10,
+    out: Out,
+    label: Label = "CIFAR-10",
+    depths: Annotated[str, typer.Option(help="Depths of the networks, with commas between.")] = "20,56",
+    seeds: Seeds = "0,1",
+    epochs: Annotated[int, typer.Option(help="Epochs of each network.")] = 2,
+    workers: Workers = 2,
+) -> None:
+    """Record the degradation sweep on CIFAR-10; given again, go on where it was stopped."""
+    from residual.experiments import degradation as experiment
 
-
-def _add_degradation(parser: argparse.ArgumentParser) -> None:
-    _add_recording(parser, seeds=(0, 1), epochs=degradation.CIFAR10_RECIPE.epochs)
-    parser.add_argument("--depths", type=int, nargs="+", default=[20, 56])
-    parser.set_defaults(run=_degradation)
-
-
-def _degradation(options: argparse.Namespace) -> None:
-    degradation.record(
-        options.out,
-        options.cifar10,
-        label=options.label,
-        depths=options.depths,
-        seeds=options.seeds,
-        recipe=replace(degradation.CIFAR10_RECIPE, epochs=options.epochs),
-        workers=options.workers,
+    experiment.record(
+        out,
+        cifar10,
+        label=label,
+        depths=_integers("depths", depths),
+        seeds=_integers("seeds", seeds),
+        recipe=replace(experiment.CIFAR10_RECIPE, epochs=epochs),
+        workers=workers,
     )
 
 
-def _add_ablation(parser: argparse.ArgumentParser) -> None:
-    _add_recording(parser, seeds=ablation_cifar.SEEDS, epochs=ablation.RECIPE.epochs)
-    parser.add_argument("--without", nargs="+", choices=ablation.WITHOUT, default=list(ablation.WITHOUT))
-    parser.add_argument("--images", type=int, default=ablation_cifar.IMAGES, help="training images, as many a class")
-    parser.set_defaults(run=_ablation)
+@app.command()
+def ablation(
+    cifar10: Cifar10,
+    out: Out,
+    label: Label = "CIFAR-10",
+    without: Annotated[
+        str | None, typer.Option(help="Pieces to leave out, with commas between; all of them if not given.")
+    ] = None,
+    seeds: Seeds = "0,1,2",
+    epochs: Annotated[int, typer.Option(help="Epochs of each network.")] = 5,
+    images: Annotated[int, typer.Option(help="Training images, as many of each class.")] = 10_000,
+    workers: Workers = 2,
+) -> None:
+    """Record the training recipe without each of its pieces on CIFAR-10; given again, go on where it was stopped."""
+    from residual.experiments import ablation as experiment
+    from residual.experiments import ablation_cifar
 
-
-def _ablation(options: argparse.Namespace) -> None:
     ablation_cifar.record(
-        options.out,
-        options.cifar10,
-        label=options.label,
-        pieces=options.without,
-        seeds=options.seeds,
-        images=options.images,
-        recipe=replace(ablation.RECIPE, epochs=options.epochs),
-        workers=options.workers,
+        out,
+        cifar10,
+        label=label,
+        pieces=list(experiment.WITHOUT) if without is None else without.split(","),
+        seeds=_integers("seeds", seeds),
+        images=images,
+        recipe=replace(experiment.RECIPE, epochs=epochs),
+        workers=workers,
     )
+
+
+def _integers(option: str, text: str) -> list[int]:
+    """The numbers of an option.
+
+    Raises:
+        ValueError: naming the option, where one of them is no whole number.
+    """
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--{option} must be whole numbers with commas between, got {text!r}") from None

@@ -127,7 +127,8 @@ def test_the_recorded_command_repeats_the_recording(
     monkeypatch.setattr(ablation_cifar, "record", lambda *arguments, **options: called.update(options, to=arguments))
     name, *arguments = shlex.split(json.loads(out.read_text())["command"])
     assert name == "residual"
-    cli.main(arguments)
+    with pytest.raises(SystemExit, match=r"^0$"):
+        cli.main(arguments)
     assert called.pop("to") == (Path("results/runs.json"), Path("FOLDER"))
     pieces = ["nothing", "He initialization"]
     expected = {"label": label, "pieces": pieces, "seeds": [0, 1], "images": 50, "recipe": recipe, "workers": 2}

@@ -273,6 +273,7 @@ def test_the_recorded_command_repeats_the_recording(
     monkeypatch.setattr(degradation, "record", lambda *arguments, **options: called.update(options, to=arguments))
     name, *arguments = shlex.split(json.loads(out.read_text())["command"])
     assert name == "residual"
-    cli.main(arguments)
+    with pytest.raises(SystemExit, match=r"^0$"):
+        cli.main(arguments)
     assert called.pop("to") == (Path("results/runs.json"), Path("FOLDER"))
     assert called == {"label": label, "depths": [8, 14], "seeds": [0, 1], "recipe": recipe, "workers": 2}

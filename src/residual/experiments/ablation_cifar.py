@@ -65,7 +65,7 @@ def record(
         total=len(todo),
         label=label,
         command=f"residual ablation --cifar10 FOLDER --out results/{out.name} --label {shlex.quote(label)}"
-        f" --without {' '.join(map(shlex.quote, all_pieces))} --seeds {' '.join(map(str, all_seeds))}"
+        f" --without {shlex.quote(','.join(all_pieces))} --seeds {','.join(map(str, all_seeds))}"
         f" --epochs {recipe.epochs} --images {images}",
         recipe=recipe,
         place=place,

@@ -196,7 +196,7 @@ def record(
         total=len(todo),
         label=label,
         command=f"residual degradation --cifar10 FOLDER --out results/{out.name} --label {shlex.quote(label)}"
-        f" --depths {' '.join(map(str, all_depths))} --seeds {' '.join(map(str, all_seeds))} --epochs {recipe.epochs}",
+        f" --depths {','.join(map(str, all_depths))} --seeds {','.join(map(str, all_seeds))} --epochs {recipe.epochs}",
         recipe=recipe,
         place=_place,
         checkpoint=lambda run: checkpoints / f"{run.depth}-{run.residual}-{run.seed}.safetensors",
