@@ -1,0 +1,1 @@
+"""Security records in the Open Cybersecurity Schema Framework: its schema, validation, reading, a simulated source."""

@@ -1,0 +1,268 @@
+"""`TableEncoder`: a table of events with hundreds of columns of every kind as two arrays that a network reads.
+
+Told in `book/part3/encoding.md`. Which columns there are and what kind of thing each holds is told by a dictionary
+(`residual.ocsf.schema.features`), never guessed from the values. Labels never enter.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import NotFittedError
+
+from residual.ocsf.schema import Feature
+from residual.tabular.cells import State
+from residual.tabular.columns import Chunk, Column, Settings
+from residual.tabular.numbers import Scaling
+from residual.tabular.state import read_state, write_state
+
+Table = pl.DataFrame | pl.LazyFrame
+VERSION = 1  # of a saved state
+ROWS = 1 << 16  # encoded at a time
+UNEXPECTED = "unexpected"  # the name of the first numeric output
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Events as numbers.
+
+    Attributes:
+        numeric: float32 [n, f].
+        categorical: int32 [n, c], code 0 for null and 1 for a value that the vocabulary lacks.
+        cardinalities: int64 [c], how many codes each column of `categorical` has: its codes are below this.
+        ignored: columns of the table that the dictionary does not know.
+    """
+
+    numeric: NDArray[np.float32]
+    categorical: NDArray[np.int32]
+    cardinalities: NDArray[np.int64]
+    ignored: tuple[str, ...]
+
+
+class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[misc, call-arg]  # untyped bases
+    """Encode a table of dotted columns, each by its kind.
+
+    A column of the dictionary that the table lacks counts as all null. One that the fit never saw filled has no
+    outputs; how many of these an event fills is the numeric output "unexpected". Null becomes 0, in both arrays.
+
+    number, list: `PATH:present`, and `PATH` scaled (of a list its length). flag: `PATH`, one of -1, 0, 1. time:
+    `PATH:hour_sin`, `:hour_cos`, `:week_sin`, `:week_cos`, and but for the event's own time, `:after` (seconds from it,
+    scaled). All others: a code `PATH`, by vocabulary or by hash, and with a hash `PATH:frequency`; besides, ip has the
+    codes `:scope` and `:subnet`, and hostname, command, path and url have `:length`, `:entropy` and `:gram0`, ...
+
+    All statistics are sums, so `partial_fit` on chunks of a table gives the very state of `fit` on the whole, however
+    it is cut; and what `transform` makes of a row depends on no other row. What depends on an event's past is added to
+    the table beforehand, by `ContextFeatures`.
+
+    A table is a DataFrame, or a LazyFrame that scans files: it is read slice by slice, so it must give its rows in the
+    same order each time, and anything but a scan with a selection would be done again for each slice.
+
+    Args:
+        features: the dictionary, by path.
+        scaling: "robust" or "quantile"; see `residual.tabular.numbers.Scaled`.
+        vocabulary: columns with more different values than this are hashed.
+        buckets: codes of a hashed column.
+        grams: buckets for the trigrams of a hostname, command, path or url.
+    """
+
+    def __init__(
+        self,
+        features: Mapping[str, Feature],
+        *,
+        scaling: Scaling = "robust",
+        vocabulary: int = 1000,
+        buckets: int = 4096,
+        grams: int = 16,
+    ) -> None:
+        self.features = features
+        self.scaling = scaling
+        self.vocabulary = vocabulary
+        self.buckets = buckets
+        self.grams = grams
+
+    def fit(self, X: Table, y: None = None) -> Self:  # noqa: N803  # scikit-learn's name
+        """Forget what was learned, then learn from a table.
+
+        Raises:
+            ValueError: for labels, for no events, for a column of another type than its kind has, for bad settings.
+        """
+        _refuse_labels(y)
+        fresh = TableEncoder(**self.get_params(deep=False)).partial_fit(X)
+        if not fresh.rows_:
+            raise ValueError("X has no events, expected at least one to fit on")
+        self.__dict__.update(vars(fresh))
+        return self
+
+    def partial_fit(self, X: Table, y: None = None) -> Self:  # noqa: N803
+        """Learn from more events.
+
+        Raises:
+            ValueError: as `fit`, before anything is learned from the table; but an empty table is no error here.
+        """
+        _refuse_labels(y)
+        if not hasattr(self, "columns_"):
+            self._start()
+        ignored = self._check(X)
+        for frame in _frames(X, self.features):
+            chunk = Chunk(frame)
+            for column in self.columns_.values():
+                if cells := column.cells(chunk):
+                    column.update(cells)
+            self.rows_ += chunk.rows
+        self.ignored_: tuple[str, ...] = tuple(sorted({*self.ignored_, *ignored}))
+        self._lay_out()
+        return self
+
+    def transform(self, X: Table) -> Encoded:  # noqa: N803
+        """Encode events.
+
+        Raises:
+            ValueError: for a column of another type than its kind has.
+            NotFittedError: before any event was learned from.
+        """
+        self._check_fitted()
+        ignored = self._check(X)
+        encoded = self._empty(_height(X), ignored)
+        start = 0
+        for frame in _frames(X, self.features):
+            rows = slice(start, start + len(frame))
+            self._encode(frame, encoded.numeric[rows], encoded.categorical[rows])
+            start += len(frame)
+        return encoded
+
+    def batches(self, X: Table) -> Iterator[Encoded]:  # noqa: N803
+        """`transform` of about `ROWS` events at a time, in order: for a table whose encoding does not fit in memory.
+
+        Raises:
+            ValueError: as `transform`.
+            NotFittedError: as `transform`.
+        """
+        self._check_fitted()
+        ignored = self._check(X)
+        for frame in _frames(X, self.features):
+            encoded = self._empty(len(frame), ignored)
+            self._encode(frame, encoded.numeric, encoded.categorical)
+            yield encoded
+
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
+        """Names of the numeric outputs, then of the categorical ones. `input_features`, scikit-learn's, is not used."""
+        self._check_fitted()
+        return np.array([*self.numeric_names_, *self.categorical_names_], dtype=object)
+
+    def collisions(self) -> dict[str, float]:
+        """Of each hashed code, the expected share of the values met that share their code with another."""
+        self._check_fitted()
+        return {name: rate for column in self.columns_.values() for name, rate in column.collisions().items()}
+
+    def save(self, path: str | Path) -> None:
+        """Write settings, dictionary and all that was learned to one file, whole or not at all."""
+        self._check_fitted()
+        state: State = {
+            "settings": vars(self._settings()),
+            "kinds": {name: feature.kind for name, feature in self.features.items()},
+            "rows": self.rows_,
+            "ignored": self.ignored_,
+        }
+        for name, column in self.columns_.items():
+            state |= {f"{name}/{key}": value for key, value in column.state().items()}
+        write_state(Path(path), type(self).__name__, VERSION, state)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The encoder that `save` wrote.
+
+        Raises:
+            ValueError: for a file that is missing or damaged, of something else, or of another version.
+        """
+        state = read_state(Path(path), cls.__name__, VERSION)
+        features = {name: Feature(name, kind) for name, kind in state["kinds"].items()}
+        encoder = cls(features, **state["settings"])
+        encoder._start()
+        encoder.rows_, encoder.ignored_ = state["rows"], tuple(state["ignored"])
+        learned: dict[str, State] = {name: {} for name in features}
+        for key, value in state.items():
+            name, slash, rest = key.partition("/")
+            if slash:
+                learned[name][rest] = value
+        for name, column in encoder.columns_.items():
+            column.restore(learned[name])
+        encoder._lay_out()
+        return encoder
+
+    def _settings(self) -> Settings:
+        return Settings(self.scaling, self.vocabulary, self.buckets, self.grams)
+
+    def _start(self) -> None:
+        settings = self._settings()
+        settings.check()
+        self.columns_ = {path: Column(self.features[path], settings) for path in sorted(self.features)}
+        for path, column in self.columns_.items():
+            if column.feature.path != path:
+                raise ValueError(f"features[{path!r}] has path {column.feature.path!r}, expected the same")
+        self.rows_ = 0
+        self.ignored_ = ()
+        self.n_features_in_ = len(self.columns_)
+        self.feature_names_in_ = np.array(list(self.columns_), dtype=object)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        columns = self.columns_.values()
+        self.numeric_names_ = [UNEXPECTED, *(name for column in columns for name in column.numeric_names())]
+        codes = {name: count for column in columns for name, count in column.cardinalities().items()}
+        self.categorical_names_ = list(codes)
+        self.cardinalities_ = np.array(list(codes.values()), np.int64)
+
+    def _check(self, table: Table) -> tuple[str, ...]:
+        if not isinstance(table, pl.DataFrame | pl.LazyFrame):
+            raise ValueError(f"X must be a polars DataFrame or LazyFrame of dotted columns, got {type(table).__name__}")
+        schema = table.collect_schema()
+        if schema.keys().isdisjoint(self.columns_):
+            raise ValueError("X has none of the columns of the dictionary, expected at least one (dotted, not nested)")
+        for path, column in self.columns_.items():
+            if path in schema:
+                column.check(schema[path])
+        return tuple(sorted(schema.keys() - self.columns_.keys()))
+
+    def _check_fitted(self) -> None:
+        if not getattr(self, "rows_", 0):
+            raise NotFittedError("this TableEncoder has learned from no events: call fit or partial_fit first")
+
+    def _empty(self, rows: int, ignored: tuple[str, ...]) -> Encoded:
+        numeric = np.zeros((rows, len(self.numeric_names_)), np.float32)
+        categorical = np.zeros((rows, len(self.categorical_names_)), np.int32)
+        return Encoded(numeric, categorical, self.cardinalities_, ignored)
+
+    def _encode(self, frame: pl.DataFrame, numeric: NDArray[np.float32], categorical: NDArray[np.int32]) -> None:
+        chunk = Chunk(frame)
+        first_numeric, first_code = 1, 0  # after "unexpected"
+        for column in self.columns_.values():
+            if cells := column.cells(chunk):
+                column.encode(cells, numeric[:, first_numeric:], categorical[:, first_code:])
+                if not column.filled:
+                    numeric[cells.rows, 0] += 1
+            first_numeric += len(column.numeric_names())
+            first_code += len(column.cardinalities())
+
+
+def _refuse_labels(y: object) -> None:
+    if y is not None:
+        raise ValueError(f"y must be None, got {type(y).__name__}: labels never enter the encoder")
+
+
+def _frames(table: Table, features: Mapping[str, Feature]) -> Iterator[pl.DataFrame]:
+    """The rows of a table, some at a time, in order, with the columns that the dictionary knows.
+
+    A lazy table is read slice by slice: `collect_batches` reads ahead, and its buffers take more than all the rest.
+    """
+    lazy = table.lazy().select([name for name in table.collect_schema().names() if name in features])
+    for start in range(0, _height(table), ROWS):
+        yield lazy.slice(start, ROWS).collect()
+
+
+def _height(table: Table) -> int:
+    return int(table.lazy().select(pl.len()).collect().item())
