@@ -12,9 +12,11 @@ core busy says `cores: 1` in its front matter; two of those run side by side.
 
 import asyncio
 import platform
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import nbformat
 from myst_nb import sphinx_ as myst_nb_sphinx
@@ -27,6 +29,7 @@ from tqdm import tqdm
 from page_run import KEY, PageError, digest, run_page
 
 CORES = 2  # that a page may expect
+T = TypeVar("T")
 
 
 def root_of(app: Sphinx) -> Path:
@@ -122,35 +125,50 @@ class _Due:
     stored: Path
     why: str
 
-    @property
-    def cores(self) -> int:
-        cores = read_myst_markdown_notebook(self.page.read_text()).metadata.get("cores", CORES)
-        if cores not in range(1, CORES + 1):
-            raise PageError(f"{self.docname}: cores in the front matter must be 1 to {CORES}, got {cores!r}")
-        return int(cores)
-
 
 async def _run_all(root: Path, due: list[_Due]) -> list[str]:
-    """Run the pages, never on more than `CORES` cores together, and return what is wrong with those that failed."""
-    failures = []
+    """Run the pages and return what is wrong with those that failed."""
+    jobs = [(cores_of(one.page), partial(_run, root, one)) for one in due]
+    return [failure for failure in await side_by_side(jobs) if failure]
+
+
+async def _run(root: Path, due: _Due) -> str | None:
+    tqdm.write(f"page {due.docname}: running ({due.why})")
+    due.stored.unlink(missing_ok=True)
+    try:
+        await run_page(root, due.page, due.stored, label=due.docname)
+    except PageError as error:
+        return str(error)
+    kept = nbformat.read(due.stored, as_version=4).metadata[KEY]
+    memory = kept["peak_memory"] / 2**30
+    tqdm.write(f"page {due.docname}: ran in {kept['seconds']:.1f} s, peak memory {memory:.2f} GB")
+    return None
+
+
+def cores_of(page: Path) -> int:
+    """The cores that a page keeps busy, as its front matter says.
+
+    Raises:
+        PageError: where it says anything but a number that a page may expect.
+    """
+    cores = read_myst_markdown_notebook(page.read_text()).metadata.get("cores", CORES)
+    if cores not in range(1, CORES + 1):
+        raise PageError(f"{page.stem}: cores in the front matter must be 1 to {CORES}, got {cores!r}")
+    return int(cores)
+
+
+async def side_by_side(jobs: Sequence[tuple[int, Callable[[], Awaitable[T]]]]) -> list[T]:
+    """The results of jobs that keep so many cores busy each; together never more than `CORES`. In the order given."""
+    results: dict[int, T] = {}
+
+    async def run(place: int, job: Callable[[], Awaitable[T]], limit: asyncio.Semaphore) -> None:
+        async with limit:
+            results[place] = await job()
+
     for cores in range(CORES, 0, -1):
         limit = asyncio.Semaphore(CORES // cores)
-        failures += await asyncio.gather(*(_run(root, one, limit) for one in due if one.cores == cores))
-    return [failure for failure in failures if failure]
-
-
-async def _run(root: Path, due: _Due, limit: asyncio.Semaphore) -> str | None:
-    async with limit:
-        tqdm.write(f"page {due.docname}: running ({due.why})")
-        due.stored.unlink(missing_ok=True)
-        try:
-            await run_page(root, due.page, due.stored, label=due.docname)
-        except PageError as error:
-            return str(error)
-        kept = nbformat.read(due.stored, as_version=4).metadata[KEY]
-        memory = kept["peak_memory"] / 2**30
-        tqdm.write(f"page {due.docname}: ran in {kept['seconds']:.1f} s, peak memory {memory:.2f} GB")
-        return None
+        await asyncio.gather(*(run(i, job, limit) for i, (needs, job) in enumerate(jobs) if needs == cores))
+    return [results[place] for place in range(len(jobs))]
 
 
 class ExecutedPage(NotebookClientBase):  # type: ignore[misc]  # MyST-NB is untyped

@@ -1,5 +1,6 @@
 """Every page that runs code is a notebook to download, which reads like the page and runs by itself."""
 
+import asyncio
 import importlib.util
 import os
 import re
@@ -7,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from unittest.mock import MagicMock, call
 
@@ -20,11 +21,12 @@ from IPython.core.inputtransformer2 import TransformerManager
 from markdown_it import MarkdownIt
 from myst_nb.core.read import read_myst_markdown_notebook
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from small_book import ROOT, SmallBook
-from tqdm import tqdm
 
+from execution import cores_of, side_by_side
 from notebook_text import Text, cells_of
 from notebooks import start, to_notebook
 from page_run import PageError
@@ -34,6 +36,8 @@ PAGES = {
     for path in sorted((ROOT / "book").rglob("*.md"))
     if "{code-cell}" in path.read_text()
 }
+FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
+Runs = dict[str, NotebookNode | Exception]
 every_page = pytest.mark.parametrize("page", PAGES)
 
 MYST = re.compile(r"^\s*:::|^\s*```\{|\{[\w:-]+\}`|^\([\w-]+\)=$|^%|\]\([^)]*\.(?:md|html)\b", re.MULTILINE)
@@ -132,23 +136,43 @@ def test_it_has_the_code_of_the_page_with_outputs_and_captions(page: str, notebo
             assert re.match(r"\*\*Fig\. \d+\.\*\* \S", below.source), below.source
 
 
-@every_page
-def test_it_runs_by_itself(
-    page: str, notebook: NotebookNode, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    alone = deepcopy(notebook)
-    for cell in code_of(alone):
-        cell.outputs = []
-    with capfd.disabled(), tqdm(total=len(code_of(alone)), desc=f"\n{page}", unit="cell") as bar:
+@pytest.fixture(scope="module")
+def runs(site: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """The notebook of every page asked for, run alone in an empty folder; side by side, as the build runs pages."""
+    wanted = [
+        item.callspec.params["page"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.originalname == test_it_runs_by_itself.__name__
+    ]
+
+    async def run(page: str) -> NotebookNode | Exception:
+        alone = nbformat.read(site / "_sources" / f"{page}.ipynb", as_version=4)
+        for cell in code_of(alone):
+            cell.outputs = []
         client = NotebookClient(
             alone,
             timeout=600,
-            resources={"metadata": {"path": str(tmp_path)}},
-            on_cell_executed=lambda **_: bar.update(),
+            resources={"metadata": {"path": str(tmp_path_factory.mktemp("alone"))}},
             extra_arguments=["--log-level=ERROR"],
         )
-        client.execute(env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert said_by(alone) == said_by(notebook)
+        try:
+            await client.async_execute(env={**os.environ, "OMP_NUM_THREADS": "1"})
+        except FAILURES as error:
+            return error
+        return alone
+
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\nRunning {len(wanted)} notebooks, as long as the book takes")
+    return dict(
+        zip(wanted, asyncio.run(side_by_side([(cores_of(PAGES[p]), partial(run, p)) for p in wanted])), strict=True)
+    )
+
+
+@every_page
+def test_it_runs_by_itself(page: str, notebook: NotebookNode, runs: Runs) -> None:
+    ran = runs[page]
+    assert not isinstance(ran, Exception), ran
+    assert said_by(ran) == said_by(notebook)
 
 
 @pytest.mark.parametrize(
