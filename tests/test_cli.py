@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from residual import cli
@@ -105,8 +106,55 @@ def test_numbers_have_commas_between(capsys: pytest.CaptureFixture[str], option:
 def test_help_names_every_verb_and_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     run("--help")
     said = capsys.readouterr().out
-    for verb in ("degradation", "ablation"):
+    for verb in ("simulate", "validate", "inspect", "degradation", "ablation"):
         assert verb in said
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("simulated") / "organisation"
+    run("simulate", "--out", str(out), "--users", "12", "--days", "2", "--seed", "3")
+    return out
+
+
+def test_what_is_simulated_is_valid(simulated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (simulated / "labels.parquet").is_file()
+    run("validate", str(simulated / "events"))
+    events = pl.scan_parquet(simulated / "events/**/*.parquet", missing_columns="insert", extra_columns="ignore")
+    count = events.select(pl.len()).collect().item()
+    assert capsys.readouterr().out.startswith(f"{count:,} events, 0 invalid, ")
+
+
+def test_what_is_there_is_not_overwritten(simulated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = said(capsys, "simulate", "--out", str(simulated), "--users", "12", "--days", "1")
+    assert f"residual: out must not hold a simulation yet, got {simulated}, where events is" in message
+
+
+def test_inspect_names_classes_span_and_columns(simulated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("inspect", str(simulated / "events"))
+    out = capsys.readouterr().out
+    for part in ("DNS Activity (4003)", "from 2025-03-03 00:", " 100.0% class_uid Int64: ", "src_endpoint.ip String: "):
+        assert part in out
+
+
+def test_one_bad_line_is_shown_and_is_an_error(
+    simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "events.jsonl").write_text('{"class_uid": 3002}\n{"class_uid"\n')
+    with pytest.raises(SystemExit, match=r"^1$"):
+        cli.main(["validate", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert out.startswith("2 events, 2 invalid, ")
+    for part in ("$.time: required, but missing", "events.jsonl, 2, uid unknown", "$: not JSON: "):
+        assert part in out
+    run("inspect", str(tmp_path))
+    assert "1 files, 2 rows, 2 of them rejected" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", ["validate", "inspect"])
+def test_no_events_no_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str) -> None:
+    assert said(capsys, verb, str(tmp_path / "nowhere")).startswith("residual: folder must be ")
+    assert str(tmp_path) in said(capsys, verb, str(tmp_path))
 
 
 def test_help_does_not_wait_for_torch() -> None:

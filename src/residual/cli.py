@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Folder = Annotated[Path, typer.Argument(help="Folder of Parquet, JSON or JSON Lines, or one file.", show_default=False)]
 Cifar10 = Annotated[Path, typer.Option(help="Folder with CIFAR-10's official binary files.", show_default=False)]
 Out = Annotated[Path, typer.Option(help="JSON file to write, and to go on from.", show_default=False)]
 Label = Annotated[str, typer.Option(help="What the page calls the data.")]
@@ -29,6 +31,90 @@ def main(arguments: list[str] | None = None) -> None:
     except (ValueError, OSError) as error:
         print(f"residual: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
+    users: Annotated[int, typer.Option(help="People of the organisation; machines and services come on top.")] = 80,
+    days: Annotated[int, typer.Option(help="From Monday 3 March 2025 on.")] = 14,
+    seed: Annotated[int, typer.Option(help="The same seed, the same bytes.")] = 0,
+    episodes: Annotated[
+        float, typer.Option(help="Of each type, per 1,000 days of a user; as many benign twins.")
+    ] = 6.0,
+    hardness: Annotated[float, typer.Option(help="From 0, attacks are loud, to 1.")] = 1.0,
+) -> None:
+    """Simulate an organisation: events under OUT/events, labels of what was injected in OUT/labels.parquet."""
+    from tqdm import tqdm
+
+    from residual.ocsf.simulate import simulate as write
+
+    with tqdm(total=days, unit="day") as bar:
+        summary = write(
+            out,
+            users=users,
+            days=days,
+            seed=seed,
+            episodes=episodes,
+            hardness=hardness,
+            on_day=lambda _: bar.update(),
+        )
+    for name, count in summary.events.items():
+        print(f"{count:12,} {name}")
+    print(f"{summary.total:12,} events, {summary.attacks:,} of them in {summary.episodes:,} attacks and faults")
+
+
+@app.command()
+def validate(
+    folder: Folder,
+    show: Annotated[int, typer.Option(help="Invalid events to show.")] = 5,
+) -> None:
+    """Check every event against OCSF 1.8.0; the exit status is 1 if one is invalid or a file cannot be read."""
+    from residual.ocsf.bulk import validate_folder
+
+    report = validate_folder(folder, most_rejects=show, progress=True)
+    print(f"{report.events:,} events, {report.invalid:,} invalid, {report.events_per_second:,.0f} events/s")
+    for fault, count in report.faults.most_common():
+        print(f"{count:12,} {fault}")
+    for reject in report.rejects:
+        print(f"\n{reject.file}, {reject.place}, uid {reject.uid or 'unknown'}")
+        for found in reject.faults:
+            print(f"  {found}")
+    for file, reason in report.unknown.items():
+        print(f"\n{file}: {reason}; its other events are unknown")
+    if report.invalid or report.unknown:
+        raise typer.Exit(1)
+
+
+@app.command()
+def inspect(
+    folder: Folder,
+    top: Annotated[int, typer.Option(help="Values to show of each column.")] = 3,
+    quarantine: Annotated[Path | None, typer.Option(help="File for rows that cannot be read.")] = None,
+) -> None:
+    """Say what is in a folder of events: classes, span, columns, how empty they are and their most frequent values."""
+    from residual.ocsf.inspect import inspect as look
+    from residual.ocsf.read import read
+
+    table = read(folder, quarantine=quarantine)
+    found, summary = look(table.events, top=top), table.summary
+    print(f"{summary.files:,} files, {summary.rows_in:,} rows, {summary.rows_quarantined:,} of them rejected")
+    for reason, count in summary.quarantined.most_common():
+        print(f"{count:12,} rejected: {reason}")
+    for file, reason in summary.unknown.items():
+        print(f"{file}: {reason}; its other rows are unknown")
+    for change in summary.drift:
+        print(f"{change.file}: {change.column}: {change.change}")
+    for uid, name in found.class_names().items():
+        print(f"{found.classes[uid]:12,} {name} ({uid})")
+    if found.first is not None and found.last is not None:
+        first, last = (
+            datetime.fromtimestamp(ms / 1000, UTC).isoformat(" ", "seconds") for ms in (found.first, found.last)
+        )
+        print(f"from {first} to {last}")
+    for column in found.columns:
+        values = ", ".join(f"{value} ({count:,})" for value, count in column.top)
+        print(f"{1 - column.null_rate:7.1%} {column.name} {column.dtype}{f': {values}' if values else ''}")
 
 
 @app.command()
