@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -171,7 +172,8 @@ def test_a_file_that_changes_while_its_page_runs(tmp_path: Path, monkeypatch: py
     page, stored = tmp_path / "book" / "book" / "chain.md", tmp_path / "stored.ipynb"
     monkeypatch.setenv("PYTHONPATH", str(book.folder / "src"))
     monkeypatch.setenv("RAN", str(tmp_path / "ran.txt"))
-    asyncio.run(page_run.run_page(book.folder, page, stored, label="chain"))
+    with ThreadPoolExecutor(1) as alone:  # a browser test before this one leaves its event loop in this thread
+        alone.submit(asyncio.run, page_run.run_page(book.folder, page, stored, label="chain")).result()
     assert execution.why_stale(book.folder, page, stored) == "changed: src/tiny/deep.py"
 
 
