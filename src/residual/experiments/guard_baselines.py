@@ -56,7 +56,7 @@ def _recall(table: pl.DataFrame, score: Array, budget: int) -> float:
     frame = table.select("label.attack", "label.episode", day=pl.col("time") // DAY).with_columns(score=score)
     alert = pl.col("score").rank("ordinal", descending=True).over("day") <= budget
     hit = frame.with_columns(alert=alert).filter("label.attack").group_by("label.episode").agg(pl.col("alert").any())
-    return float(hit["alert"].mean() or 0.0)  # type: ignore[arg-type]
+    return float(hit["alert"].mean() or 0.0)  # type: ignore[arg-type]  # polars types a mean for any column
 
 
 def _scores(name: str, table: pl.DataFrame, attack: NDArray[np.bool_], seed: int) -> dict[str, Array]:

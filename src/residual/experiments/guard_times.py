@@ -69,10 +69,10 @@ class Contamination:
 def contamination(tables: Tables) -> Contamination:
     """How much of what a detector would train on is attack."""
     both = pl.concat([table.select("time", "label.attack") for table in tables.values()])
-    middle = both["time"].min() + 0.6 * (both["time"].max() - both["time"].min())  # type: ignore[operator]
+    middle = both["time"].min() + 0.6 * (both["time"].max() - both["time"].min())  # type: ignore[operator]  # polars types a minimum for any column
     early = both["time"] < middle
     train, test = both.filter(early)["label.attack"].mean(), both.filter(~early)["label.attack"].mean()
-    return Contamination(float(train or 0.0), float(test or 0.0))  # type: ignore[arg-type]
+    return Contamination(float(train or 0.0), float(test or 0.0))  # type: ignore[arg-type]  # polars, as above
 
 
 @dataclass(frozen=True)

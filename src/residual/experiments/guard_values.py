@@ -105,7 +105,7 @@ def _exclusive(
     benign = pl.DataFrame({"value": values.filter(~rows)})
     alone = counted.join(benign, on="value", how="anti", maintain_order="left")
     # If attacks were a random share of the rows, this many values would be theirs alone as often as that.
-    expected = values.n_unique() * float(rows.mean() or 0.0) ** alone["episode"]  # type: ignore[arg-type]
+    expected = values.n_unique() * float(rows.mean() or 0.0) ** alone["episode"]  # type: ignore[arg-type]  # polars: any mean
     alone = alone.filter(expected < CHANCE)
     return [replace(like, value=str(value)[:60], episodes=count) for value, count in alone.iter_rows()]
 

@@ -47,7 +47,7 @@ def measure(
     hardness: float = 1.0,
     workers: int = 2,
 ) -> tuple[Guards, Tables]:
-    """What `guards.measure` measures, in `workers` processes; and the tables of the first organisation.
+    """All guards, measured in `workers` processes; and the tables of the first organisation.
 
     Tables pass from process to process in files, which takes less memory than sending them.
     """

@@ -70,7 +70,7 @@ def check(event: Mapping[str, Any], class_name: str) -> list[Fault]:
     numbers = [event.get(name) for name in ("class_uid", "activity_id", "type_uid")]
     if all(_is_int(number) for number in numbers):
         class_uid, activity, type_uid = numbers
-        if type_uid != (expected := class_uid * 100 + activity):  # type: ignore[operator]
+        if type_uid != (expected := class_uid * 100 + activity):  # type: ignore[operator]  # integers, by `all` above
             found.append(Fault("$.type_uid", f"expected class_uid * 100 + activity_id, {expected}", type_uid))
     _check_object(event, _rules("classes", class_name), "$", found)
     return found

@@ -98,7 +98,7 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         self.__dict__.update(vars(fresh))
         return self
 
-    def partial_fit(self, X: Table, y: None = None) -> Self:  # noqa: N803
+    def partial_fit(self, X: Table, y: None = None) -> Self:  # noqa: N803  # scikit-learn's name
         """Learn from more events.
 
         Raises:
@@ -118,7 +118,7 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         self._lay_out()
         return self
 
-    def transform(self, X: Table) -> Encoded:  # noqa: N803
+    def transform(self, X: Table) -> Encoded:  # noqa: N803  # scikit-learn's name
         """Encode events.
 
         Raises:
@@ -135,7 +135,7 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             start += len(frame)
         return encoded
 
-    def batches(self, X: Table) -> Iterator[Encoded]:  # noqa: N803
+    def batches(self, X: Table) -> Iterator[Encoded]:  # noqa: N803  # scikit-learn's name
         """`transform` of about `ROWS` events at a time, in order: for a table whose encoding does not fit in memory.
 
         Raises:

@@ -173,7 +173,10 @@ def _people(
     first_host = users + int((phone >= 0).sum())
     trips = person & (rng.random(n) < 0.2)
     trip_begin = rng.integers(0, days, n)
-    late = lambda share: np.where(person & (rng.random(n) < share), rng.integers(0, days, n), 0)  # noqa: E731
+
+    def late(share: float) -> Ints:
+        return np.where(person & (rng.random(n) < share), rng.integers(0, days, n), 0)
+
     moved = late(0.06)
     return People(
         role=role,
@@ -201,7 +204,10 @@ def _machines(rng: np.random.Generator, people: People, users: int, hosts: int, 
     phones = int((people.phone >= 0).sum())
     kind = np.repeat([LAPTOP, PHONE, HOST, INSTANCE, SCANNER], [users, phones, hosts, instances, 1])
     n = len(kind)
-    choose = lambda systems, p: rng.choice(systems, n, p=p)  # noqa: E731
+
+    def choose(systems: list[int], p: list[float]) -> Ints:
+        return rng.choice(systems, n, p=p)
+
     system = np.select(
         [kind == LAPTOP, kind == PHONE, kind == HOST],
         [

@@ -100,7 +100,10 @@ def _metadata(
     sources: tuple[Source, ...], time: Ints, facts: Facts, entities: Directory, rng: np.random.Generator
 ) -> pl.Series:
     n = len(time)
-    text = lambda name: take(pl.Series([getattr(s, name) for s in sources]), facts.source)  # noqa: E731
+
+    def text(name: str) -> pl.Series:
+        return take(pl.Series([getattr(s, name) for s in sources]), facts.source)
+
     control, relay = flags(sources, facts.source, "control"), flags(sources, facts.source, "relay")
     logged = time + rng.integers(50, 4_000, n)
     profiles = pl.Series([["cloud", "host"], ["cloud", "host", "security_control"]])

@@ -67,7 +67,10 @@ def records(core: pl.DataFrame, org: Organisation, entities: Directory, rng: np.
     hashes = hexes(np.random.default_rng(org.seed), len(words.PROGRAMS), 32)
     command = (name + " " + take(pl.Series(arguments), program)).str.strip_chars()
     integrity = with_caption("process", "integrity_id", np.where(program % 4 == 0, 4, 3))
-    pid = lambda: pl.Series(rng.integers(300, 60_000, n)).cast(pl.Int32)  # noqa: E731
+
+    def pid() -> pl.Series:
+        return pl.Series(rng.integers(300, 60_000, n)).cast(pl.Int32)
+
     columns = {
         **header(1007, SOURCES, get["time"], facts, entities, rng),
         "device": take(entities.devices, machine + devices * ~full),
