@@ -1,8 +1,11 @@
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from residual.probes.jacobian import jacobian
+from residual.probes.jacobian import input_jacobians, jacobian, participation
+from residual.vision import CifarNet
 
 
 def test_jacobian_of_a_linear_map_is_its_matrix() -> None:
@@ -30,3 +33,36 @@ def test_batch_norm_couples_the_images_of_a_batch() -> None:
 def test_another_number_of_outputs_is_refused() -> None:
     with pytest.raises(ValueError, match="must keep the number of entries, 4, got 2"):
         jacobian(lambda x: x[:2], torch.ones(4))
+
+
+def test_each_input_has_the_jacobian_that_autograd_finds() -> None:
+    torch.manual_seed(0)
+    net = CifarNet(8, in_channels=1, num_classes=3).double().eval()
+    images = torch.randn(2, 1, 4, 4, dtype=torch.float64)
+    found = input_jacobians(net, images)
+    assert found.shape == (2, 3, 16)
+    for image, matrix in zip(images, found, strict=True):
+        rows = torch.autograd.functional.jacobian(lambda x: net(x[None])[0], image)
+        torch.testing.assert_close(matrix, rows.reshape(3, 16))
+
+
+def test_inputs_that_mix_are_refused() -> None:
+    with pytest.raises(ValueError, match="evaluation mode"):
+        input_jacobians(nn.BatchNorm1d(2), torch.ones(3, 2))
+
+
+def test_an_isometry_uses_every_direction_and_a_single_row_only_one() -> None:
+    rotation, _ = torch.linalg.qr(torch.randn(8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
+    assert participation(3e30 * rotation) == pytest.approx(1)
+    assert participation(torch.outer(rotation[0], rotation[1])) == pytest.approx(1 / 8)
+    # A projection to k of n directions uses k / n; k = 2 of them, whatever the rotation.
+    assert participation(rotation[:, :2] @ rotation[:, :2].T) == pytest.approx(2 / 8)
+    assert participation(torch.diag(torch.tensor([2.0, 1.0]))) == pytest.approx((4 + 1) ** 2 / (2 * (16 + 1)))
+
+
+@pytest.mark.parametrize("bad", [torch.zeros(2, 2), torch.full((2, 2), math.inf)])
+def test_a_jacobian_without_size_is_refused(bad: Tensor) -> None:
+    with pytest.raises(ValueError, match="finite and not zero"):
+        participation(bad)
+    with pytest.raises(ValueError, match=r"two axes, got shape \(1, 2, 2\)"):
+        participation(bad[None])
