@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from joblib import Parallel, delayed
 from torch import Tensor
+from tqdm import tqdm
 
 from residual.experiments.recording import alone
 from residual.experiments.solutions import Solution
@@ -58,6 +60,12 @@ def around(solution: Solution, *, directions: int = 10) -> Around:
         line = loss_slice(solution.net, loss, [filter_normalized(solution.net, seed=1000 * solution.seed)], STEPS)
         rise = sharpness(solution.net, loss, step=STEP, directions=directions, seed=1000 * solution.seed)
     return Around(solution.name, solution.seed, line, rise)
+
+
+def surroundings(solutions: Sequence[Solution], *, workers: int = 2, progress: bool = True) -> list[Around]:
+    """`around` of every solution, `workers` at a time, in their order."""
+    found = Parallel(n_jobs=workers, return_as="generator")(delayed(around)(solution) for solution in solutions)
+    return list(tqdm(found, total=len(solutions), desc="landscapes", disable=not progress))
 
 
 def plane(solution: Solution, *, steps: Sequence[float] = STEPS[::2]) -> Slice:

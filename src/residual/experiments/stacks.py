@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
@@ -91,18 +92,19 @@ class Measured:
 
 
 def line_gradients(arm: str, depth: int, seed: int, *, points: int = POINTS, width: int = 200) -> Tensor:
-    """Gradient of a net's one output at each of `points` inputs from -2 to 2, as in Balduzzi et al. (2017), section 2.
+    """Gradient of a net's one output at each of `points` inputs from -2 to 2, as in Balduzzi et al. (2017).
 
     The first layer has one input and random biases, without which all its ReLUs would switch at the same input; the
     last has one output; `depth` - 2 layers of the arm are between them. Returns float64 (points,).
     """
     inputs = torch.linspace(-2, 2, points, dtype=torch.float64)[:, None]
     middle = stack(arm, depth - 2, width=width, seed=seed)
-    generator = torch.Generator().manual_seed(seed)
-    first, last = nn.Linear(1, width).double(), nn.Linear(width, 1, bias=False).double()
+    generator = torch.Generator().manual_seed(10_000 + seed)  # not the numbers that the middle was made of
+    first = skip_init(nn.Linear, 1, width, dtype=torch.float64)
+    last = skip_init(nn.Linear, width, 1, bias=False, dtype=torch.float64)
     with torch.no_grad():
         for parameter, size in ((first.weight, 1.0), (first.bias, 1.0), (last.weight, width**-0.5)):
-            parameter.copy_(size * torch.randn(parameter.shape, generator=generator))
+            parameter.normal_(std=size, generator=generator)
     model = settled(nn.Sequential(first, middle, last), inputs)
     return input_gradients(model, inputs, readout=torch.ones(1, dtype=torch.float64)).flatten()
 
