@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 import psutil
@@ -67,7 +68,7 @@ def source_digest(root: Path) -> str:
 
 
 async def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
-    """Execute `page` in a new kernel and keep the result at `stored`; other pages may run meanwhile.
+    """Execute `page` in a new kernel and an empty folder, and keep the result at `stored`; others may run meanwhile.
 
     Raises:
         PageError: where a cell fails, or is not run; with the cell and its traceback.
@@ -77,12 +78,13 @@ async def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
     cells = notebook.cells
     notebook.cells = [nbformat.v4.new_code_cell(PREAMBLE), *cells, nbformat.v4.new_code_cell(REPORT)]
     total = sum(cell.cell_type == "code" for cell in notebook.cells)
-    with tqdm(total=total, desc=label, unit="cell", leave=False) as bar:
+    # An empty folder, as where a reader opens the notebook: nothing of the repository is found by a relative path.
+    with TemporaryDirectory() as empty, tqdm(total=total, desc=label, unit="cell", leave=False) as bar:
         client = NotebookClient(
             notebook,
             timeout=CELL_TIMEOUT,
             kernel_name=notebook.metadata.get("kernelspec", {}).get("name", "python3"),
-            resources={"metadata": {"path": str(page.parent)}},
+            resources={"metadata": {"path": empty}},
             on_notebook_start=_leave_signals_alone,
             on_cell_executed=lambda **_: bar.update(),
             extra_arguments=["--log-level=ERROR"],  # a warning about its own set-up is nothing that a page says

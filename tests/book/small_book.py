@@ -51,10 +51,11 @@ claims.check(
 """
 
 READER = """```{code-cell} ipython3
-import json
+import json, os
 from pathlib import Path
 
-print("recorded:", json.loads(Path("../results/x.json").read_text())["value"])
+recorded = Path(os.environ["PYTHONPATH"]).with_name("results") / "x.json"
+print("recorded:", json.loads(recorded.read_text())["value"])
 ```
 """
 

@@ -167,7 +167,8 @@ def test_a_file_that_changes_while_its_page_runs(tmp_path: Path, monkeypatch: py
     """The page shows the old number, so it must not pass for one that stands on the new file."""
     book = SmallBook.write(tmp_path / "book")
     book.page(
-        "chain", cell("from tiny.middle import answer\nprint(answer())\nopen('../src/tiny/deep.py', 'a').write(' ')")
+        "chain",
+        cell("from tiny import deep, middle\nprint(middle.answer())\nopen(deep.__file__, 'a').write(' ')"),
     )
     page, stored = tmp_path / "book" / "book" / "chain.md", tmp_path / "stored.ipynb"
     monkeypatch.setenv("PYTHONPATH", str(book.folder / "src"))
@@ -177,12 +178,13 @@ def test_a_file_that_changes_while_its_page_runs(tmp_path: Path, monkeypatch: py
     assert execution.why_stale(book.folder, page, stored) == "changed: src/tiny/deep.py"
 
 
-MEETS = """import time
+MEETS = """import os, time
 from pathlib import Path
 
-Path("{me}.txt").touch()
+here = Path(os.environ["RAN"])
+here.with_name("{me}.txt").touch()
 for _ in range(600):
-    if Path("{other}.txt").exists():
+    if here.with_name("{other}.txt").exists():
         break
     time.sleep(0.1)
 else:
@@ -208,10 +210,10 @@ def test_cores_that_no_page_has(small_book: SmallBook, cores: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_build_and_its_kernel(small_book: SmallBook, number: signal.Signals) -> None:
     """nbclient would end the kernel of one page and let the next one begin."""
-    hangs = cell("import os, time\nprint(os.getpid(), file=open('kernel.txt', 'w'), flush=True)\ntime.sleep(600)")
+    kernel = small_book.folder / "kernel.txt"
+    hangs = cell(f"import os, time\nprint(os.getpid(), file=open('{kernel}', 'w'), flush=True)\ntime.sleep(600)")
     for name in ("chain", "reader"):
         small_book.page(name, hangs)
-    kernel = small_book.folder / "book" / "kernel.txt"
     with small_book.start() as build:
         wait_until(lambda: kernel.exists() and kernel.read_text().endswith("\n"))
         os.killpg(build.pid, number)
