@@ -53,7 +53,7 @@ def training_loss(net: CifarNet, *, images: int = IMAGES) -> Callable[[], Tensor
     return lambda: F.cross_entropy(net(x), y)
 
 
-def around(solution: Solution, *, directions: int = 10) -> Around:
+def around(solution: Solution, *, directions: int = 6) -> Around:
     """Measure one solution."""
     with alone(solution.seed):
         loss = training_loss(solution.net)

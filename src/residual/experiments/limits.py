@@ -4,7 +4,7 @@ Told in `book/part2/next.md`. The third, image sizes, is in `residual.experiment
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -34,7 +34,7 @@ NETS = ("ResNet-50", "ResNet-18")
 FIELD_IMAGE = (3, 449, 449)
 SHARE = 0.95  # of the field, for its size
 DEPTH = 1004  # 6n + 2
-ARMS: dict[str, dict[str, Any]] = {
+ARMS: Mapping[str, Mapping[str, Any]] = {
     "plain": {"residual": False},
     "original": {},
     "original, branches start at zero": {"zero_init_residual": True},
@@ -104,7 +104,7 @@ class Steps:
     """A net of `DEPTH` layers in its first steps on one batch.
 
     Attributes:
-        arm: a key of `ARMS`.
+        arm: its name.
         seed: of weights and batch.
         losses: before each step, and after the last one; the run ends where a gradient is not finite.
         gradients: norm of the gradient over all weights, before each step.
@@ -120,19 +120,27 @@ class Steps:
         return all(math.isfinite(norm) for norm in self.gradients)
 
 
-def first_steps(arm: str, seed: int, *, depth: int = DEPTH, steps: int = 6, images: int = 32) -> Steps:
+def first_steps(
+    arm: str,
+    seed: int,
+    *,
+    depth: int = DEPTH,
+    steps: int = 6,
+    images: int = 32,
+    arms: Mapping[str, Mapping[str, Any]] = ARMS,
+) -> Steps:
     """Train on the same few digits at He's first learning rate, 0.1: whoever can learn anything can learn these.
 
     Raises:
-        ValueError: for an unknown arm, or a depth `CifarNet` does not have.
+        ValueError: for an arm that is not in `arms`, or a depth `CifarNet` does not have.
     """
-    if arm not in ARMS:
-        raise ValueError(f"arm must be one of {tuple(ARMS)}, got {arm!r}")
+    if arm not in arms:
+        raise ValueError(f"arm must be one of {tuple(arms)}, got {arm!r}")
     data = digits()
     with alone(seed):
         batch = torch.randperm(len(data.train_images))[:images]
         x, y = data.train_images[batch], data.train_labels[batch]
-        net = CifarNet(depth, in_channels=data.channels, width=4, **ARMS[arm])
+        net = CifarNet(depth, in_channels=data.channels, width=4, **arms[arm])
         optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, foreach=True)
         losses, gradients = [], []
         for _ in range(steps):

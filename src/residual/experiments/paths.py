@@ -143,7 +143,7 @@ def study(
     depth: int = DEPTH,
     recipe: Recipe = DIGITS_RECIPE,
     images: int = 32,
-    samples: int = 4,
+    samples: int = 2,
     width: int = 16,
 ) -> Paths:
     """Measure a new net and a trained one on the same training images of the digits.

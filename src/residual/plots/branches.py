@@ -42,6 +42,6 @@ def branch_over_skip(
         for run in runs:
             right.plot(places, run, style, color=color, linewidth=0.9, alpha=0.35)
         right.plot(places, np.mean(runs, axis=0), style, color=color, label=name)
-    right.set(title="all blocks, start and end", xlabel="block", ylim=(-0.05, None))
+    right.set(title="all blocks", xlabel="block", ylim=(-0.05, None))
     right.legend(fontsize=9.5)
     return drawing

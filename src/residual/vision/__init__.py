@@ -4,6 +4,7 @@ from residual.vision.basic import BasicBlock
 from residual.vision.bottleneck import Bottleneck
 from residual.vision.cifar import CifarNet
 from residual.vision.fusion import fuse
+from residual.vision.normfree import NormFreeBlock
 from residual.vision.preactivation import PreActBlock
 from residual.vision.resnet import ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
 from residual.vision.weights import load_weights, save_weights
@@ -12,6 +13,7 @@ __all__ = [
     "BasicBlock",
     "Bottleneck",
     "CifarNet",
+    "NormFreeBlock",
     "PreActBlock",
     "ResNet",
     "fuse",

@@ -32,6 +32,7 @@ class BasicBlock(nn.Module):
     expansion = 1  # channels out of the block, over `channels`
     layers = 2  # convolutions on the branch
     preactivated = False
+    normalized = True  # by batch norm
     folds = (("conv1", "bn1"), ("conv2", "bn2"))  # each batch norm that directly follows a convolution
 
     def __init__(self, in_channels: int, channels: int, *, stride: int = 1, shortcut: str | None = "B") -> None:

@@ -35,6 +35,7 @@ class Bottleneck(nn.Module):
     expansion = 4
     layers = 3
     preactivated = False
+    normalized = True
     folds = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
 
     def __init__(

@@ -30,6 +30,7 @@ class PreActBlock(nn.Module):
     expansion = 1
     layers = 2
     preactivated = True
+    normalized = True
     folds = (("conv1", "bn2"),)  # a ReLU stands between bn1 and every convolution
 
     def __init__(self, in_channels: int, channels: int, *, stride: int = 1, shortcut: str | None = "B") -> None:

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from residual.vision.arguments import check_network
 from residual.vision.basic import BasicBlock, conv3x3
 from residual.vision.bottleneck import Bottleneck
+from residual.vision.normfree import NormFreeBlock
 from residual.vision.preactivation import PreActBlock
 
-Block = BasicBlock | Bottleneck | PreActBlock
+Block = BasicBlock | Bottleneck | NormFreeBlock | PreActBlock
 
 
 class ResNet(nn.Module):
@@ -76,7 +77,7 @@ class ResNet(nn.Module):
         make: Callable[..., Block] = partial(Bottleneck, v1=True) if v1 else block
         features = width
         if not self.preactivated:
-            self.bn1 = nn.BatchNorm2d(width)
+            self.bn1: nn.Module = nn.BatchNorm2d(width)
         for i, blocks in enumerate(layers):
             stage = nn.Sequential()
             for j in range(blocks):
@@ -85,7 +86,7 @@ class ResNet(nn.Module):
                 features = width * 2**i * block.expansion
             self.add_module(f"layer{i + 1}", stage)
         if self.preactivated:  # nothing follows the last addition yet
-            self.bn1 = nn.BatchNorm2d(features)
+            self.bn1 = nn.BatchNorm2d(features) if block.normalized else nn.Identity()
         self.fc = nn.Linear(features, num_classes)
         self.stages = tuple(f"layer{i + 1}" for i in range(len(layers)))
         self.depth = 2 + block.layers * sum(layers)
