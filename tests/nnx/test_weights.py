@@ -105,6 +105,11 @@ def test_fused_nets_are_refused() -> None:
         twin.from_torch(vision.fuse(vision.CifarNet(8)))
 
 
+def test_a_block_without_a_twin_is_named() -> None:
+    with pytest.raises(ValueError, match="BasicBlock, Bottleneck, PreActBlock, got NormFreeBlock"):
+        twin.from_torch(vision.CifarNet(8, block=vision.NormFreeBlock, **SMALL))
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_weights_that_jax_would_round_are_refused(dtype: torch.dtype) -> None:
     with pytest.raises(ValueError, match=rf"conv1\.weight must be float32, .* got {dtype}"):

@@ -42,7 +42,7 @@ def from_torch(model: vision.ResNet) -> ResNet:
 
     Raises:
         ValueError: for weights that JAX would change (it holds float32, and float64 where `jax_enable_x64` is on), or a
-            net whose batch norm was folded away by `vision.fuse`.
+            net whose batch norm was folded away by `vision.fuse`; for blocks that have no twin, by name.
     """
     weights = model.state_dict()
     doubles = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
@@ -115,7 +115,11 @@ def _build_twin(model: vision.ResNet) -> ResNet:
         "width": model.conv1.out_channels,
         "rngs": _Unused(),
     }
-    block, shortcut = TWINS[type(blocks[0])], _shortcut(blocks)
+    kind = type(blocks[0])
+    if kind not in TWINS:
+        known = ", ".join(block.__name__ for block in TWINS)
+        raise ValueError(f"model must be made of blocks that have a twin, {known}, got {kind.__name__}")
+    block, shortcut = TWINS[kind], _shortcut(blocks)
     if isinstance(model, vision.CifarNet):
         option = {"shortcut": shortcut} if shortcut else {"residual": False}
         return CifarNet(model.depth, block=block, **option, **options)
