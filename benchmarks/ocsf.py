@@ -31,7 +31,7 @@ from residual.ocsf.schema import features
 from residual.ocsf.simulate import simulate
 from residual.tabular import TableEncoder
 
-USERS, DAYS = 150, 14  # a million events
+USERS, DAYS = 190, 14  # a million events
 CHUNK = 1 << 16  # events that are encoded by turns
 ROUNDS = 3
 Step = dict[str, Any]
@@ -134,7 +134,7 @@ def main() -> None:
         "load_before": load,
     }
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "organisation"
+        folder = Path(name) / "organization"
         for step in ("simulate", "validate"):
             content[step] = alone(step, folder, options.users)
             events = content["simulate"]["events"]

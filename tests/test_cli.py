@@ -112,7 +112,7 @@ def test_help_names_every_verb_and_is_no_error(capsys: pytest.CaptureFixture[str
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("simulated") / "organisation"
+    out = tmp_path_factory.mktemp("simulated") / "organization"
     run("simulate", "--out", str(out), "--users", "12", "--days", "2", "--seed", "3")
     return out
 

@@ -190,7 +190,9 @@ class _Clock:
         self._watcher.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(0.5):
+        pause = 0.5
+        while not self._stop.wait(pause):
+            pause = min(2 * pause, 4.0)  # the system walks all pages of a worker to tell, and the worker waits
             memory = 0
             with suppress(psutil.NoSuchProcess):
                 for process in self._processes():

@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
 @app.command()
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
-    users: Annotated[int, typer.Option(help="People of the organisation; machines and services come on top.")] = 80,
+    users: Annotated[int, typer.Option(help="People of the organization; machines and services come on top.")] = 80,
     days: Annotated[int, typer.Option(help="From Monday 3 March 2025 on.")] = 14,
     seed: Annotated[int, typer.Option(help="The same seed, the same bytes.")] = 0,
     episodes: Annotated[
@@ -44,7 +44,7 @@ def simulate(
     ] = 6.0,
     hardness: Annotated[float, typer.Option(help="From 0, attacks are loud, to 1.")] = 1.0,
 ) -> None:
-    """Simulate an organisation: events under OUT/events, labels of what was injected in OUT/labels.parquet."""
+    """Simulate an organization: events under OUT/events, labels of what was injected in OUT/labels.parquet."""
     from tqdm import tqdm
 
     from residual.ocsf.simulate import simulate as write

@@ -40,7 +40,7 @@ FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
 Runs = dict[str, NotebookNode | Exception]
 every_page = pytest.mark.parametrize("page", PAGES)
 
-MYST = re.compile(r"^\s*:::|^\s*```\{|\{[\w:-]+\}`|^\([\w-]+\)=$|^%|\]\([^)]*\.(?:md|html)\b", re.MULTILINE)
+MYST = re.compile(r"^\s*:::|^\s*```\{|\{[\w:-]+\}`|^\([\w-]+\)=$|^%|\]\((?!https://)[^)]*\.(?:md|html)\b", re.MULTILINE)
 HTML = re.compile(r"<(?!https?://|/?(?:details|summary|sub|sup)>)[a-z/!][^>]*>")
 
 

@@ -1,4 +1,4 @@
-"""What the encodings do to a simulated organisation adds up."""
+"""What the encodings do to a simulated organization adds up."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from residual.tabular.hashing import collision_rate
 
 @pytest.fixture(scope="module")
 def data() -> Tables:
-    return encodings.organisation(5, users=12, days=6, episodes=100.0)
+    return encodings.organization(5, users=12, days=6, episodes=100.0)
 
 
 def test_clocks_share_out_the_day(data: Tables) -> None:

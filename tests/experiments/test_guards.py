@@ -218,7 +218,7 @@ def test_a_leak_lets_the_threshold_on_one_column_succeed() -> None:
 def test_labels_are_the_injectors_word() -> None:
     for one, table in zip(simulations(), found(), strict=True):
         seen = origin(one, table)
-        assert seen.labelled == seen.injected
+        assert seen.labeled == seen.injected
         assert seen.shared > 0.85
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from residual.experiments.landscape import STEPS, around, plane, surroundings, training_loss
+from residual.experiments.landscape import STEPS, around, plane, planes, surroundings, training_loss
 from residual.experiments.solutions import Solution, solve
 from residual.training import Recipe
 from residual.vision import CifarNet
@@ -54,3 +54,10 @@ def test_the_plane_holds_the_line_of_its_first_direction(solution: Solution) -> 
     line = around(solution, directions=1).line
     at = [line.steps.index(step) for step in steps]
     torch.testing.assert_close(found.losses[:, 1], line.losses[at])
+
+
+def test_every_plane_in_order(solution: Solution) -> None:
+    first, second = planes([solution, solution], workers=1)
+    assert first.losses.shape == (11, 11)
+    assert torch.equal(first.losses, second.losses)
+    assert torch.equal(first.losses, plane(solution).losses)

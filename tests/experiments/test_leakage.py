@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from residual.experiments import leakage
-from residual.experiments.encodings import day_of, organisation
+from residual.experiments.encodings import day_of, organization
 from residual.experiments.guard_data import Tables
 
 
 @pytest.fixture(scope="module")
 def data() -> Tables:
-    return organisation(6, users=12, days=8, episodes=80.0)
+    return organization(6, users=12, days=8, episodes=80.0)
 
 
 @pytest.fixture(scope="module")

@@ -40,8 +40,8 @@ NIGHT = (22, 6)  # from when to when, UTC
 Array = NDArray[np.float64]
 
 
-def organisation(seed: int, *, users: int = 40, days: int = DAYS, episodes: float = 15.0) -> Tables:
-    """All events of a small organisation by class, labels beside them; more episodes than normal, to measure on."""
+def organization(seed: int, *, users: int = 40, days: int = DAYS, episodes: float = 15.0) -> Tables:
+    """All events of a small organization by class, labels beside them; more episodes than normal, to measure on."""
     return tables(simulation(users=users, days=days, seed=seed, episodes=episodes))
 
 

@@ -81,13 +81,13 @@ class Origin:
 
     Attributes:
         injected: events that the injector decided, within the days of the simulation.
-        labelled: events that carry a label. The two are equal when labels are the injector's word.
+        labeled: events that carry a label. The two are equal when labels are the injector's word.
         shared: of the attacks' events, the share whose combination of a class's small columns benign events have too;
             a rule on the inputs that made the labels would leave none.
     """
 
     injected: int
-    labelled: int
+    labeled: int
     shared: float
 
 
@@ -95,11 +95,11 @@ SMALL = 12  # a column with at most so many values takes part in the combination
 
 
 def origin(simulation: Simulation, tables: Tables) -> Origin:
-    """Count what was injected and what is labelled, and look for rules that tell the two apart."""
+    """Count what was injected and what is labeled, and look for rules that tell the two apart."""
     end = START + simulation.org.days * DAY
     decisions = simulation.plan.decisions.values()
     injected = sum(int(frame["time"].is_between(START, end, closed="left").sum()) for frame in decisions)
-    labelled = sum(int(table["label.episode"].is_not_null().sum()) for table in tables.values())
+    labeled = sum(int(table["label.episode"].is_not_null().sum()) for table in tables.values())
     met, attacks = 0, 0
     for table in tables.values():
         ids = [name for name in table.columns if name.endswith("_id") and table[name].n_unique() <= SMALL]
@@ -107,4 +107,4 @@ def origin(simulation: Simulation, tables: Tables) -> Origin:
         own = table.filter("label.attack").select(ids)
         attacks += own.height
         met += own.join(benign, on=ids, how="semi", nulls_equal=True).height
-    return Origin(injected, labelled, met / max(attacks, 1))
+    return Origin(injected, labeled, met / max(attacks, 1))

@@ -68,6 +68,11 @@ def surroundings(solutions: Sequence[Solution], *, workers: int = 2, progress: b
     return list(tqdm(found, total=len(solutions), desc="landscapes", disable=not progress))
 
 
+def planes(solutions: Sequence[Solution], *, workers: int = 2) -> list[Slice]:
+    """`plane` of every solution, `workers` at a time, in their order."""
+    return list(Parallel(n_jobs=workers)(delayed(plane)(solution) for solution in solutions))
+
+
 def plane(solution: Solution, *, steps: Sequence[float] = STEPS[::2]) -> Slice:
     """The loss over the plane of two directions."""
     with alone(solution.seed):

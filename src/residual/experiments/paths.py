@@ -1,12 +1,13 @@
-"""Which lengths of path carry the gradient in a residual net of 110 layers (Veit et al. 2016, section 5).
+"""Which lengths of path carry the gradient in residual nets, new and trained (Veit et al. 2016, section 5).
 
 Told in `book/part1/after-training.md`.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
@@ -15,17 +16,19 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
-from residual.experiments.degradation import DIGITS_RECIPE
-from residual.experiments.recording import alone, images_of
+from residual.experiments.recording import alone
+from residual.experiments.solutions import Solution
 from residual.probes.branches import BranchSize, branch_sizes
 from residual.probes.paths import PathGradients
-from residual.training import Recipe, error_rate, fit
 from residual.vision import CifarNet
+from residual.vision.data import digits
 
 SEEDS = (0, 1, 2)
 DEPTH = 110  # as Veit et al.
 VEIT_BLOCKS = (5, 17)  # Veit et al. 2016, section 5; the abstract's 10 to 34 layers, two to a block
 SHARE = 0.95
+IMAGES = 12  # in the batch that the gradient is of
+SAMPLES = 2  # paths of each length
 
 
 @dataclass(frozen=True)
@@ -120,55 +123,46 @@ def measure(model: nn.Module, images: Tensor, labels: Tensor, *, samples: int, s
     )
 
 
-@dataclass(frozen=True)
-class Paths:
-    """Path lengths of one seed.
-
-    Attributes:
-        seed: of weights, batches and sampled paths.
-        start: of a new net with batch norm's usual weights, 1. Its statistics are those of a batch.
-        trained: of a net whose branches started at zero, after training; where they are zero, only the skips carry.
-        test_error: of that net, percent.
-    """
-
-    seed: int
-    start: PathLengths
-    trained: PathLengths
-    test_error: float
-
-
-def study(
-    seed: int,
-    *,
-    depth: int = DEPTH,
-    recipe: Recipe = DIGITS_RECIPE,
-    images: int = 32,
-    samples: int = 2,
-    width: int = 16,
-) -> Paths:
-    """Measure a new net and a trained one on the same training images of the digits.
+def in_new_net(seed: int, *, depth: int = DEPTH, width: int = 16, samples: int = SAMPLES) -> PathLengths:
+    """Measure a new net with batch norm's usual weights, 1, and the statistics of a batch of digits.
 
     Args:
-        seed: of all.
+        seed: of weights and sampled paths.
         depth: of the net, 6n + 2.
-        recipe: how to train; its seed is replaced.
-        images: in the batch that the gradient is of.
-        samples: paths of each length.
         width: of the net.
+        samples: paths of each length.
     """
-    data = images_of(None)
-    x, y = data.train_images[:images], data.train_labels[:images]
     with alone(seed):
-        new = CifarNet(depth, in_channels=data.channels, width=width)
-        update_bn([data.train_images[:500]], new)
-        start = measure(new.eval(), x, y, samples=samples, seed=seed)
-        net = CifarNet(depth, in_channels=data.channels, width=width, zero_init_residual=True)
-        fit(net, data, replace(recipe, seed=seed), progress=False)
-        trained = measure(net.eval(), x, y, samples=samples, seed=seed)
-        return Paths(seed, start, trained, error_rate(net, data.test_images, data.test_labels))
+        net = CifarNet(depth, in_channels=1, width=width)
+        update_bn([digits().train_images[:500]], net)
+        return _on_digits(net.eval(), seed, samples)
 
 
-def studies(seeds: Sequence[int] = SEEDS, *, workers: int = 2, progress: bool = True) -> list[Paths]:
-    """`study` of every seed, `workers` at a time."""
-    found = Parallel(n_jobs=workers, return_as="generator")(delayed(study)(seed) for seed in seeds)
-    return list(tqdm(found, total=len(seeds), desc="deep nets taken apart", disable=not progress))
+def in_trained_net(solution: Solution, *, samples: int = SAMPLES) -> PathLengths:
+    """Measure a trained residual net, on images it was trained on; its seed is that of the sampled paths too.
+
+    Raises:
+        ValueError: for a plain net, which has one path.
+    """
+    with alone(solution.seed):
+        return _on_digits(solution.net, solution.seed, samples)
+
+
+def in_new_nets(seeds: Sequence[int] = SEEDS, *, workers: int = 2, progress: bool = True) -> list[PathLengths]:
+    """`in_new_net` from every seed, `workers` at a time."""
+    return _all([delayed(in_new_net)(seed) for seed in seeds], workers=workers, progress=progress)
+
+
+def in_trained_nets(solutions: Sequence[Solution], *, workers: int = 2, progress: bool = True) -> list[PathLengths]:
+    """`in_trained_net` of every solution, `workers` at a time, in their order."""
+    return _all([delayed(in_trained_net)(solution) for solution in solutions], workers=workers, progress=progress)
+
+
+def _on_digits(model: CifarNet, seed: int, samples: int) -> PathLengths:
+    data = digits()
+    return measure(model, data.train_images[:IMAGES], data.train_labels[:IMAGES], samples=samples, seed=seed)
+
+
+def _all(jobs: Sequence[Any], *, workers: int, progress: bool) -> list[PathLengths]:
+    found = Parallel(n_jobs=workers, return_as="generator")(jobs)
+    return list(tqdm(found, total=len(jobs), desc="nets taken apart", disable=not progress))

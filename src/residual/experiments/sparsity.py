@@ -57,7 +57,7 @@ class Filling:
     """How the events of one simulated day fill their columns.
 
     Attributes:
-        seed: of the organisation.
+        seed: of the organization.
         columns: that any event fills, the widest spread first; counted at every depth.
         shares: of the events of a class that fill a column; class name -> (columns,).
         leaves: columns that each event fills; class name -> (events,).
@@ -82,7 +82,7 @@ class Filling:
 
 
 def filling(seed: int, *, users: int = 40, day: int = 1) -> Filling:
-    """Look at one day of an organisation. Day 1 is a Tuesday."""
+    """Look at one day of an organization. Day 1 is a Tuesday."""
     tables = {name: flat(events) for name, events in simulation(users=users, days=3, seed=seed).day(day).events.items()}
     found = {
         name: dict(zip(table.columns, table.select(pl.all().is_not_null().mean()).row(0), strict=True))

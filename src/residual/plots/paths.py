@@ -16,20 +16,21 @@ LINES = {
 
 @styled
 def shares_by_length(
-    panels: Mapping[str, Mapping[str, Sequence[Sequence[float]]]], *, published: tuple[int, int]
+    panels: Mapping[str, Mapping[str, Sequence[Sequence[float]]]], *, published: Mapping[str, tuple[int, int]]
 ) -> Figure:
     """Share of the gradient by the length of its paths: a panel a network, thin lines seeds, thick ones their mean.
 
     Args:
         panels: by title, line (keys of `LINES`), seed, and length from 0: shares that add up to 1.
-        published: first and last length that Veit et al. (2016) name, shaded.
+        published: by title, first and last length that Veit et al. (2016) name for such a net, shaded.
     """
     drawing, axes_of = figure(len(panels), height=4.0)
     for axes, (title, lines) in zip(axes_of, panels.items(), strict=True):
-        first, last = published
-        axes.axvspan(
-            first - 0.5, last + 0.5, color=PAPER, alpha=0.18, linewidth=0, label=f"Veit et al.: {first} to {last}"
-        )
+        if title in published:
+            first, last = published[title]
+            axes.axvspan(
+                first - 0.5, last + 0.5, color=PAPER, alpha=0.18, linewidth=0, label=f"Veit et al.: {first} to {last}"
+            )
         for name, runs in lines.items():
             color, style = LINES[name]
             percent = 100 * np.asarray(runs)

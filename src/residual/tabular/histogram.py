@@ -59,7 +59,7 @@ class Histogram:
         return np.clip(edges_of(self.bins), self.low, self.high)
 
     def quantiles(self, at: Floats, values: Floats | None = None) -> Floats:
-        """Quantiles at shares in [0, 1], linear between neighbours in order as `numpy.quantile` has them.
+        """Quantiles at shares in [0, 1], linear between neighbors in order as `numpy.quantile` has them.
 
         Args:
             at: float64 [k].

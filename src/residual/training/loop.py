@@ -114,4 +114,5 @@ def sgd(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         rest = [parameter for parameter in decayed if parameter.ndim == 1]  # biases, and what batch norm learns
         decayed = [parameter for parameter in decayed if parameter.ndim > 1]
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": rest, "weight_decay": 0.0}]
-    return torch.optim.SGD(groups, lr=recipe.peak_lr, momentum=recipe.momentum)
+    # One kernel over all parameters: in deep, narrow nets the usual loop over them takes a tenth of a step.
+    return torch.optim.SGD(groups, lr=recipe.peak_lr, momentum=recipe.momentum, fused=True)

@@ -20,7 +20,7 @@ CIFAR10_RECORD = 1 + 3 * 32 * 32  # a label byte, then the red, green and blue p
 
 @dataclass(frozen=True)
 class ImageData:
-    """A labelled data set, split once and normalized with the training images' mean and standard deviation.
+    """A labeled data set, split once and normalized with the training images' mean and standard deviation.
 
     Images are float32 (N, C, H, W); labels are int64 (N,).
     """

@@ -87,7 +87,7 @@ def test_what_is_missing_depends_on_the_source() -> None:
     assert shares["actor.process.name"].min() < 0.1  # type: ignore[operator]
 
 
-def test_same_seed_same_events_and_another_seed_another_organisation() -> None:
+def test_same_seed_same_events_and_another_seed_another_organization() -> None:
     again = simulation(users=USERS, days=DAYS, seed=0, episodes=8.0).day(0)
     assert all(again.events[name].equals(frame) for name, frame in monday().items())
     assert again.labels.equals(small().day(0).labels)
@@ -134,7 +134,7 @@ def test_easy_attacks_are_louder() -> None:
     assert minutes(0.0) < minutes(1.0) / 3
 
 
-def test_drift_is_there_and_is_not_labelled() -> None:
+def test_drift_is_there_and_is_not_labeled() -> None:
     org = simulation(users=300, days=14, seed=0, episodes=0.0).org
     assert (org.people.hired > 0).any()
     assert (org.people.moved < org.days).any()

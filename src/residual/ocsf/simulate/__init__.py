@@ -1,4 +1,4 @@
-"""A simulated organisation that writes OCSF 1.8.0, with labelled episodes that no single column gives away.
+"""A simulated organization that writes OCSF 1.8.0, with labeled episodes that no single column gives away.
 
 `simulate` writes to disk; `simulation(...).day(k)` gives the events of one day in memory, and `flat` a column a leaf.
 Told in `book/part3/simulator.md`.

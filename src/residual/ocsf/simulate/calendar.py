@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from residual.ocsf.simulate.organisation import SERVICE, Floats, Ints, Organisation
+from residual.ocsf.simulate.organization import SERVICE, Floats, Ints, Organization
 
 START = 1_740_960_000_000  # Monday 3 March 2025, 00:00 UTC, in ms
 DAY, HOUR, MINUTE, SECOND = 86_400_000, 3_600_000, 60_000, 1_000
 
 
-def presence(org: Organisation, day: int) -> Floats:
+def presence(org: Organization, day: int) -> Floats:
     """How much of a normal day's work each person does on `day`: 1, or the little of a weekend, or 0 before hire."""
     people = org.people
     weekend = day % 7 >= 5
@@ -16,13 +16,13 @@ def presence(org: Organisation, day: int) -> Floats:
     return np.where(people.hired <= day, share, 0.0)
 
 
-def workers(org: Organisation, day: int, rate: Floats, rng: np.random.Generator) -> Ints:
+def workers(org: Organization, day: int, rate: Floats, rng: np.random.Generator) -> Ints:
     """One entry an action: each person `rate` times on a normal day, more or less with `presence` and their volume."""
     n = rng.poisson(rate * presence(org, day) * org.people.volume)
     return np.repeat(np.arange(len(n)), n)
 
 
-def times(org: Organisation, day: int, person: Ints, rng: np.random.Generator) -> Ints:
+def times(org: Organization, day: int, person: Ints, rng: np.random.Generator) -> Ints:
     """Milliseconds at which each of `person` acts on `day`: two humps with a lunch between, and some late work.
 
     Service accounts act around the clock. Times stay within the day in UTC.
@@ -37,7 +37,7 @@ def times(org: Organisation, day: int, person: Ints, rng: np.random.Generator) -
     return START + day * DAY + (hour * HOUR).astype(np.int64)
 
 
-def working_starts(org: Organisation, n: int, rng: np.random.Generator, *, last: int) -> tuple[Ints, Ints]:
+def working_starts(org: Organization, n: int, rng: np.random.Generator, *, last: int) -> tuple[Ints, Ints]:
     """Day and time of `n` starts, with the density of people's work over days up to `last`; and spread over them.
 
     Each start is the moment of one action of one person, so that days, weekends and hours weigh as they do in work.

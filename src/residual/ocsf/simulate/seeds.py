@@ -4,8 +4,8 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["organisation", "directory", "reference", "episodes", "activity", "records"]
-PURPOSES: tuple[Purpose, ...] = ("organisation", "directory", "reference", "episodes", "activity", "records")
+Purpose = Literal["organization", "directory", "reference", "episodes", "activity", "records"]
+PURPOSES: tuple[Purpose, ...] = ("organization", "directory", "reference", "episodes", "activity", "records")
 
 
 def generator(seed: int, purpose: Purpose, *path: int) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""Days of the simulated organisation as OCSF events with labels. Told in `book/part3/simulator.md`."""
+"""Days of the simulated organization as OCSF events with labels. Told in `book/part3/simulator.md`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import polars as pl
 from residual.ocsf.simulate.activity import normal_day
 from residual.ocsf.simulate.calendar import DAY, START
 from residual.ocsf.simulate.episodes import Plan, plan
-from residual.ocsf.simulate.organisation import Organisation, found
+from residual.ocsf.simulate.organization import Organization, found
 from residual.ocsf.simulate.records import WRITERS
 from residual.ocsf.simulate.records.directory import Directory, directory
 from residual.ocsf.simulate.seeds import generator
@@ -36,9 +36,9 @@ class Day:
 
 @dataclass(frozen=True)
 class Simulation:
-    """An organisation and what happens to it. `day(k)` is the same whenever it is asked for."""
+    """An organization and what happens to it. `day(k)` is the same whenever it is asked for."""
 
-    org: Organisation
+    org: Organization
     entities: Directory
     plan: Plan
 
@@ -89,9 +89,9 @@ def simulation(
     """Set up a simulation.
 
     Args:
-        users: people of the organisation; hosts and service accounts come on top.
+        users: people of the organization; hosts and service accounts come on top.
         days: from Monday 3 March 2025 on.
-        seed: the same seed gives the same bytes, another one another organisation.
+        seed: the same seed gives the same bytes, another one another organization.
         episodes: of each type, per 1,000 days of a user; as many benign twins.
         hardness: from 0 (attacks are loud) to 1 (the hard settings of the table).
 

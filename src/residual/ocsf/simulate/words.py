@@ -1,4 +1,4 @@
-"""The words an organisation is made of: people, cities, networks, software. Made up, or common knowledge."""
+"""The words an organization is made of: people, cities, networks, software. Made up, or common knowledge."""
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def simulate(
     hardness: float = 1.0,
     on_day: Callable[[int], None] | None = None,
 ) -> Summary:
-    """Simulate an organisation into `out`, a day at a time.
+    """Simulate an organization into `out`, a day at a time.
 
     Events go to `out/events/class=NAME/eventDay=YYYYMMDD/part-N.parquet` (nested OCSF, zstd), labels to
     `out/labels.parquet`, which is written last. Each file is complete or not there. See `simulation` for the arguments;

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from residual.ocsf.simulate.activity import applications, calls, lookups, processes, sign_ins, traffic
-from residual.ocsf.simulate.organisation import Organisation
+from residual.ocsf.simulate.organization import Organization
 from residual.ocsf.simulate.seeds import Purpose, generator
 
-GROUPS: dict[str, Callable[[Organisation, int, np.random.Generator], pl.DataFrame]] = {
+GROUPS: dict[str, Callable[[Organization, int, np.random.Generator], pl.DataFrame]] = {
     "sign_ins": sign_ins.normal,
     "traffic": traffic.normal,
     "lookups": lookups.normal,
@@ -22,7 +22,7 @@ GROUPS: dict[str, Callable[[Organisation, int, np.random.Generator], pl.DataFram
 }
 
 
-def normal_day(org: Organisation, day: int, *, purpose: Purpose = "activity") -> dict[str, pl.DataFrame]:
+def normal_day(org: Organization, day: int, *, purpose: Purpose = "activity") -> dict[str, pl.DataFrame]:
     """What happens on `day` without any episode, by group."""
     return {
         name: normal(org, day, generator(org.seed, purpose, day, part))

@@ -5,7 +5,7 @@ import polars as pl
 
 from residual.ocsf.simulate import words
 from residual.ocsf.simulate.calendar import DAY, HOUR, START
-from residual.ocsf.simulate.organisation import Floats, Ints, Organisation
+from residual.ocsf.simulate.organization import Floats, Ints, Organization
 
 START_, STOP, RESTART, UPDATE = 3, 4, 5, 8  # activity_id of 6002
 GENERAL = 1  # activity_id of 6008
@@ -17,7 +17,7 @@ def frame(time: Ints, app: Ints, is_error: Ints, activity: Ints, error: Ints, ms
     return pl.DataFrame({**columns, "count": count}).cast(pl.Int64)
 
 
-def normal(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def normal(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     """A day of the applications: errors with the load, and on working days a few deployments."""
     rate = 8.0 * org.users / len(org.applications) * (0.4 if day % 7 >= 5 else 1.0)
     app = np.repeat(np.arange(len(org.applications)), rng.poisson(rate, len(org.applications)))

@@ -6,7 +6,7 @@ import polars as pl
 from residual.ocsf.simulate import words
 from residual.ocsf.simulate.activity.whereabouts import places
 from residual.ocsf.simulate.calendar import times, workers
-from residual.ocsf.simulate.organisation import SERVICE, Floats, Ints, Organisation
+from residual.ocsf.simulate.organization import SERVICE, Floats, Ints, Organization
 
 BROWSER, COMMAND_LINE, LIBRARY, TERRAFORM = range(4)  # how a call is made
 FINE, DENIED, THROTTLED, MISSING = range(4)  # results
@@ -36,7 +36,7 @@ def latency(operation: Ints, rng: np.random.Generator) -> Floats:
     return np.exp(4.2 + 0.9 * np.sin(operation * 2.3)) * rng.lognormal(0, 0.9, len(operation))
 
 
-def normal(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def normal(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     """A day's calls: about as many by people as by service accounts."""
     rate = np.array([*(float(row[2]) for row in words.ROLES), 120.0])
     user = workers(org, day, rate[org.people.role], rng)

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from residual.ocsf.simulate.calendar import DAY, HOUR, START, times, workers
-from residual.ocsf.simulate.organisation import HOST, INSTANCE, SERVICE, Ints, Organisation
+from residual.ocsf.simulate.organization import HOST, INSTANCE, SERVICE, Ints, Organization
 
 A, AAAA, TXT, HTTPS, MX = range(5)  # types of query
 FOUND, SERVER_FAILURE, NO_SUCH_NAME = 0, 2, 3  # response codes of OCSF
@@ -28,7 +28,7 @@ def frame(
     ).cast(pl.Int64)
 
 
-def rare_parent(org: Organisation, machine: Ints, rng: np.random.Generator) -> Ints:
+def rare_parent(org: Organization, machine: Ints, rng: np.random.Generator) -> Ints:
     """A parent that only this machine and a few others ask below."""
     rare = np.flatnonzero(~org.names.shared)
     return rare[(machine * 5 + rng.integers(0, 4, len(machine))) % len(rare)]
@@ -52,7 +52,7 @@ def hashed(time: Ints, machine: Ints, parent: Ints, key: Ints, rng: np.random.Ge
     )
 
 
-def normal(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def normal(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     """A day's lookups; six in ten are of hashed names."""
     person = workers(org, day, np.where(org.people.role == SERVICE, 0.0, 46.0), rng)
     hosts = org.machines.of(HOST, INSTANCE)

@@ -5,7 +5,7 @@ import polars as pl
 
 from residual.ocsf.simulate import words
 from residual.ocsf.simulate.calendar import times, workers
-from residual.ocsf.simulate.organisation import SERVICE, Floats, Ints, Organisation
+from residual.ocsf.simulate.organization import SERVICE, Floats, Ints, Organization
 
 LAUNCH, TERMINATE = 1, 2  # activity_id of OCSF
 RUNS_ON = tuple(
@@ -20,7 +20,7 @@ def frame(time: Ints, user: Ints, machine: Ints, program: Ints, action: Ints, se
     return pl.DataFrame(columns).cast(pl.Int64)
 
 
-def normal(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def normal(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     """A day's processes. Which programs a machine runs most is its own habit; administrators run some elsewhere."""
     rate = np.where(org.people.role == SERVICE, 90.0, 38.0)
     user = workers(org, day, rate, rng)

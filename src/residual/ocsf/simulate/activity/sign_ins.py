@@ -5,7 +5,7 @@ import polars as pl
 
 from residual.ocsf.simulate.activity.whereabouts import mobile, places
 from residual.ocsf.simulate.calendar import DAY, MINUTE, SECOND, START, times, workers
-from residual.ocsf.simulate.organisation import (
+from residual.ocsf.simulate.organization import (
     BASTION,
     CONSOLE,
     DOMAIN,
@@ -15,7 +15,7 @@ from residual.ocsf.simulate.organisation import (
     SERVICE,
     SINGLE_SIGN_ON,
     Ints,
-    Organisation,
+    Organization,
 )
 
 OUTCOMES = ("success", "bad password", "second factor needed", "session expired", "pre-authentication needed", "locked")
@@ -37,16 +37,16 @@ def frame(time: Ints, user: Ints, machine: Ints, place: Ints, service: Ints, out
     ).cast(pl.Int64)
 
 
-def _of_kind(org: Organisation, rng: np.random.Generator, n: int, *kinds: int) -> Ints:
+def _of_kind(org: Organization, rng: np.random.Generator, n: int, *kinds: int) -> Ints:
     return rng.choice(np.flatnonzero(np.isin(org.services, kinds)), n)
 
 
-def normal(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def normal(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     """A day's sign-ins. About half fail, as they do where a gateway faces the internet."""
     return pl.concat([_portals(org, day, rng), _domain(org, day, rng), _knocking(org, day, rng)])
 
 
-def _portals(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def _portals(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     user = workers(org, day, np.where(org.people.role == SERVICE, 0.0, 7.0), rng)
     n = len(user)
     by_phone = (org.people.phone[user] >= 0) & (rng.random(n) < 0.2)
@@ -65,7 +65,7 @@ def _portals(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFr
     )
 
 
-def _domain(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def _domain(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     user = workers(org, day, np.where(org.people.role == SERVICE, 26.0, 7.0), rng)
     n = len(user)
     return frame(
@@ -79,7 +79,7 @@ def _domain(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFra
     )
 
 
-def _knocking(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def _knocking(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     """The internet tries leaked names: one to four attempts from an address (23 of the real ones try three times)."""
     visits = rng.poisson(4.2 * org.users)
     tries = np.repeat(np.arange(visits), rng.integers(1, 5, visits))

@@ -5,7 +5,7 @@ import polars as pl
 
 from residual.ocsf.simulate import words
 from residual.ocsf.simulate.calendar import DAY, HOUR, MINUTE, START, times, workers
-from residual.ocsf.simulate.organisation import (
+from residual.ocsf.simulate.organization import (
     HOME,
     HOST,
     HOSTING,
@@ -15,7 +15,7 @@ from residual.ocsf.simulate.organisation import (
     SCANNER,
     Floats,
     Ints,
-    Organisation,
+    Organization,
 )
 
 OPEN, REFUSED, FAILED, RESET = range(4)  # states of a connection
@@ -42,23 +42,23 @@ def frame(
     ).cast(pl.Int64)
 
 
-def normal(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def normal(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     """A day's connections: about half inside, half of them by hosts, and few that fail."""
     parts = [_people(org, day, rng), _hosts(org, day, rng), _telemetry(org, day, rng), _visitors(org, day, rng)]
     return pl.concat([*parts, _scanner(org, day, rng)])
 
 
-def own(org: Organisation) -> Ints:
-    """Targets that are hosts of the organisation."""
+def own(org: Organization) -> Ints:
+    """Targets that are hosts of the organization."""
     return np.flatnonzero(org.targets.machine >= 0)
 
 
-def saas(org: Organisation, day: int) -> Ints:
+def saas(org: Organization, day: int) -> Ints:
     """Targets outside that are in use on `day`."""
     return np.flatnonzero((org.targets.machine < 0) & (org.targets.since <= day))
 
 
-def choose(org: Organisation, who: Ints, pool: Ints, rng: np.random.Generator) -> Ints:
+def choose(org: Organization, who: Ints, pool: Ints, rng: np.random.Generator) -> Ints:
     """A target from `pool` for each of `who`: half by what all like, half from the few that this one uses."""
     weight = org.targets.popularity[pool]
     liked = rng.choice(pool, len(who), p=weight / weight.sum())
@@ -67,7 +67,7 @@ def choose(org: Organisation, who: Ints, pool: Ints, rng: np.random.Generator) -
 
 
 def _finish(
-    org: Organisation, time: Ints, machine: Ints, target: Ints, out: Floats, back: Floats, rng: np.random.Generator
+    org: Organization, time: Ints, machine: Ints, target: Ints, out: Floats, back: Floats, rng: np.random.Generator
 ) -> pl.DataFrame:
     n = len(time)
     state = rng.choice(4, n, p=STATES)
@@ -86,7 +86,7 @@ def _finish(
     )
 
 
-def _people(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def _people(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     traffic = np.array([*(row[3] for row in words.ROLES), 0.0])
     user = workers(org, day, 45 * traffic[org.people.role], rng)
     n = len(user)
@@ -101,7 +101,7 @@ def _people(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFra
     return _finish(org, times(org, day, user, rng), machine, target, out, back, rng)
 
 
-def _hosts(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def _hosts(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     """Databases, replication, builds and backups: half of the connections carry megabytes."""
     hosts = org.machines.of(HOST, INSTANCE)
     machine = np.repeat(hosts, rng.poisson(48, len(hosts)))
@@ -117,7 +117,7 @@ def _hosts(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFram
     return _finish(org, time, machine, target, out, back, rng)
 
 
-def _telemetry(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def _telemetry(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     """Agents and updaters report to one host each, every 18 minutes to 5 hours with jitter, always much the same."""
     category = [words.CATEGORIES.index(name) for name in ("telemetry", "update")]
     pool = np.flatnonzero(np.isin(org.targets.category, category) & (org.targets.since == 0))
@@ -143,7 +143,7 @@ def _telemetry(org: Organisation, day: int, rng: np.random.Generator) -> pl.Data
     return _finish(org, time[today], machine, target, out, out * 0.4, rng)
 
 
-def _visitors(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def _visitors(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     n = rng.poisson(14 * org.users)
     place = rng.choice(org.places.of(HOSTING, MOBILE, HOME), n)
     target = rng.choice(own(org), n)
@@ -162,7 +162,7 @@ def _visitors(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataF
     )
 
 
-def _scanner(org: Organisation, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def _scanner(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
     """The vulnerability scanner sweeps all hosts every third day, on a handful of ports."""
     if day % 3 != 1:
         return _visitors(org, day, rng).clear()

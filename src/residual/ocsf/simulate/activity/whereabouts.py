@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from residual.ocsf.simulate.organisation import MOBILE, SERVICE, VPN, Ints, Organisation
+from residual.ocsf.simulate.organization import MOBILE, SERVICE, VPN, Ints, Organization
 from residual.ocsf.simulate.seeds import generator
 
 
-def places(org: Organisation, day: int) -> Ints:
+def places(org: Organization, day: int) -> Ints:
     """The place whose address each person shows to the world on `day`."""
     people, rng = org.people, generator(org.seed, "activity", day, 99)
     at_home = rng.random(len(people)) < people.remote
@@ -17,7 +17,7 @@ def places(org: Organisation, day: int) -> Ints:
     return np.where(away, people.trip, place)
 
 
-def mobile(org: Organisation, person: Ints) -> Ints:
+def mobile(org: Organization, person: Ints) -> Ints:
     """The mobile network that each person's phone is in."""
     networks = org.places.of(MOBILE)
     return networks[person % len(networks)]

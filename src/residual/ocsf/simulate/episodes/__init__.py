@@ -13,7 +13,7 @@ import polars as pl
 from residual.ocsf.simulate.calendar import working_starts
 from residual.ocsf.simulate.episodes import accounts, channels, cloud, network, operations, passwords
 from residual.ocsf.simulate.episodes.reference import Reference, reference
-from residual.ocsf.simulate.organisation import Organisation
+from residual.ocsf.simulate.organization import Organization
 from residual.ocsf.simulate.seeds import generator
 
 Inject = Callable[[Reference, int, np.random.Generator], dict[str, pl.DataFrame]]
@@ -53,7 +53,7 @@ class Plan:
     episodes: pl.DataFrame
 
 
-def plan(org: Organisation, *, episodes: float, hardness: float) -> Plan:
+def plan(org: Organization, *, episodes: float, hardness: float) -> Plan:
     """Plan the episodes of a simulation: of each type `episodes` per 1,000 days of a user, one at least, and twins.
 
     Raises:

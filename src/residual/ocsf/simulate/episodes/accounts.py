@@ -6,7 +6,7 @@ import polars as pl
 from residual.ocsf.simulate import words
 from residual.ocsf.simulate.calendar import MINUTE
 from residual.ocsf.simulate.episodes.reference import Reference, spaced
-from residual.ocsf.simulate.organisation import ADMINISTRATOR, HOST, HOSTING, SERVICE, Ints
+from residual.ocsf.simulate.organization import ADMINISTRATOR, HOST, HOSTING, SERVICE, Ints
 
 Frames = dict[str, pl.DataFrame]
 OUTSIDE = pl.col("place") >= 0
@@ -30,7 +30,7 @@ def _portal(ref: Reference, n: int, rng: np.random.Generator) -> pl.DataFrame:
 
 
 def valid_account(ref: Reference, start: int, rng: np.random.Generator) -> Frames:
-    """Somebody else signs in as a user: country and device are common in the organisation, and new for this user."""
+    """Somebody else signs in as a user: country and device are common in the organization, and new for this user."""
     n = int(rng.integers(3, 7))
     rows = _portal(ref, n, rng)
     user = int(_portal(ref, 1, rng)["user"][0])

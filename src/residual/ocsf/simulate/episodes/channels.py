@@ -7,7 +7,7 @@ from residual.ocsf.simulate import words
 from residual.ocsf.simulate.activity import lookups
 from residual.ocsf.simulate.calendar import HOUR, MINUTE
 from residual.ocsf.simulate.episodes.reference import Reference, day_of, spaced
-from residual.ocsf.simulate.organisation import LAPTOP
+from residual.ocsf.simulate.organization import LAPTOP
 
 Frames = dict[str, pl.DataFrame]
 

@@ -8,7 +8,7 @@ from residual.ocsf.simulate.activity.calls import FINE, TERRAFORM
 from residual.ocsf.simulate.activity.traffic import saas
 from residual.ocsf.simulate.calendar import HOUR, MINUTE, SECOND
 from residual.ocsf.simulate.episodes.reference import Reference, day_of, spaced
-from residual.ocsf.simulate.organisation import ADMINISTRATOR, HOST, INSTANCE, SERVICE
+from residual.ocsf.simulate.organization import ADMINISTRATOR, HOST, INSTANCE, SERVICE
 
 Frames = dict[str, pl.DataFrame]
 

@@ -6,7 +6,7 @@ import polars as pl
 from residual.ocsf.simulate.activity.traffic import own, saas
 from residual.ocsf.simulate.calendar import HOUR, SECOND
 from residual.ocsf.simulate.episodes.reference import Reference, day_of, spaced
-from residual.ocsf.simulate.organisation import HOST, LAPTOP, SCANNER
+from residual.ocsf.simulate.organization import HOST, LAPTOP, SCANNER
 
 Frames = dict[str, pl.DataFrame]
 

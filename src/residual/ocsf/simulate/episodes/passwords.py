@@ -6,7 +6,7 @@ import polars as pl
 from residual.ocsf.simulate.activity.sign_ins import BAD_PASSWORD, SUCCESS
 from residual.ocsf.simulate.calendar import HOUR, MINUTE
 from residual.ocsf.simulate.episodes.reference import Reference, spaced
-from residual.ocsf.simulate.organisation import DOMAIN, FILES, OFFICE
+from residual.ocsf.simulate.organization import DOMAIN, FILES, OFFICE
 
 FAILED = pl.col("outcome") != SUCCESS
 Frames = dict[str, pl.DataFrame]

@@ -9,14 +9,14 @@ import polars as pl
 
 from residual.ocsf.simulate.activity import normal_day
 from residual.ocsf.simulate.calendar import DAY, START
-from residual.ocsf.simulate.organisation import Floats, Ints, Organisation
+from residual.ocsf.simulate.organization import Floats, Ints, Organization
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A few normal working days of an organisation, and how hard its attacks are to tell from them."""
+    """A few normal working days of an organization, and how hard its attacks are to tell from them."""
 
-    org: Organisation
+    org: Organization
     days: Sequence[dict[str, pl.DataFrame]]
     hardness: float
 
@@ -54,7 +54,7 @@ class Reference:
         return float(np.quantile(days, 0.95))
 
 
-def reference(org: Organisation, hardness: float) -> Reference:
+def reference(org: Organization, hardness: float) -> Reference:
     """Three working days from a generator of their own.
 
     Raises:

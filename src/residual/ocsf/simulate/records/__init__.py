@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from residual.ocsf.simulate.organisation import Organisation
+from residual.ocsf.simulate.organization import Organization
 from residual.ocsf.simulate.records import applications, calls, lookups, processes, sign_ins, traffic
 from residual.ocsf.simulate.records.directory import Directory
 
@@ -17,7 +17,7 @@ class Writer:
 
     group: str
     rows: pl.Expr
-    records: Callable[[pl.DataFrame, Organisation, Directory, np.random.Generator], pl.DataFrame]
+    records: Callable[[pl.DataFrame, Organization, Directory, np.random.Generator], pl.DataFrame]
 
 
 WRITERS = {

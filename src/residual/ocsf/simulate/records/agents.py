@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from residual.ocsf.simulate.organisation import Ints, Organisation
+from residual.ocsf.simulate.organization import Ints, Organization
 from residual.ocsf.simulate.records.columns import take
 
 BROWSERS = (
@@ -17,7 +17,7 @@ BROWSERS = (
 )
 
 
-def browser(org: Organisation, machine: Ints, rng: np.random.Generator) -> pl.Series:
+def browser(org: Organization, machine: Ints, rng: np.random.Generator) -> pl.Series:
     """The browser of each machine's system; any of them where the machine is not known (-1)."""
     system = np.where(machine >= 0, org.machines.system[machine], rng.integers(0, len(BROWSERS), len(machine)))
     return take(pl.Series(BROWSERS), system)

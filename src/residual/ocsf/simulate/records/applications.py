@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from residual.ocsf.simulate import words
-from residual.ocsf.simulate.organisation import Organisation
+from residual.ocsf.simulate.organization import Organization
 from residual.ocsf.simulate.records.columns import constant, pack, some, take
 from residual.ocsf.simulate.records.directory import Directory
 from residual.ocsf.simulate.records.header import Facts, Source, header
@@ -17,7 +17,7 @@ SOURCES = (
 
 
 def _shared(
-    class_uid: int, core: pl.DataFrame, org: Organisation, entities: Directory, rng: np.random.Generator
+    class_uid: int, core: pl.DataFrame, org: Organization, entities: Directory, rng: np.random.Generator
 ) -> dict[str, pl.Series]:
     get = {name: core[name].to_numpy() for name in core.columns}
     n, app = core.height, get["app"]
@@ -50,12 +50,12 @@ def _shared(
     }
 
 
-def errors(core: pl.DataFrame, org: Organisation, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
+def errors(core: pl.DataFrame, org: Organization, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
     """One application error a row of `core`."""
     return pl.DataFrame(_shared(6008, core, org, entities, rng))
 
 
-def lifecycle(core: pl.DataFrame, org: Organisation, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
+def lifecycle(core: pl.DataFrame, org: Organization, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
     """One change of an application's state a row of `core`."""
     app, n = core["app"].to_numpy(), core.height
     product = pack(

@@ -5,7 +5,7 @@ import polars as pl
 
 from residual.ocsf.simulate import words
 from residual.ocsf.simulate.activity.calls import BROWSER, FINE
-from residual.ocsf.simulate.organisation import Organisation
+from residual.ocsf.simulate.organization import Organization
 from residual.ocsf.simulate.records.agents import browser
 from residual.ocsf.simulate.records.columns import constant, hexes, pack, some, take, timed, uuids
 from residual.ocsf.simulate.records.directory import Directory
@@ -26,7 +26,7 @@ AGENTS = (
 )
 
 
-def records(core: pl.DataFrame, org: Organisation, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
+def records(core: pl.DataFrame, org: Organization, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
     """One event a row of `core`."""
     get = {name: core[name].to_numpy() for name in core.columns}
     n, user, result, operation, place = core.height, get["user"], get["result"], get["operation"], get["place"]

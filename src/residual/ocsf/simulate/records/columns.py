@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from residual.ocsf.schema import ocsf, ocsf_class
-from residual.ocsf.simulate.organisation import Ints
+from residual.ocsf.simulate.organization import Ints
 
 Mask = np.ndarray
 

@@ -1,4 +1,4 @@
-"""The organisation's entities with all that OCSF says of them: users, devices, endpoints, services.
+"""The organization's entities with all that OCSF says of them: users, devices, endpoints, services.
 
 Each is one struct column with a row an entity, twice: first as a source with an inventory writes it, then as a source
 writes that knows only names and addresses. Records gather from them.
@@ -11,7 +11,7 @@ import polars as pl
 
 from residual.ocsf.simulate import words
 from residual.ocsf.simulate.calendar import DAY, START
-from residual.ocsf.simulate.organisation import (
+from residual.ocsf.simulate.organization import (
     HOST,
     HOSTING,
     INSTANCE,
@@ -21,7 +21,7 @@ from residual.ocsf.simulate.organisation import (
     SERVICE,
     VPN,
     Ints,
-    Organisation,
+    Organization,
 )
 from residual.ocsf.simulate.records.columns import constant, hexes, pack, some, take, uuids, with_caption
 from residual.ocsf.simulate.seeds import generator
@@ -62,8 +62,8 @@ def _addresses(networks: tuple[str, ...], network: Ints, number: Ints) -> pl.Ser
     return pl.Series([f"{networks[a]}.{b // 200}.{b % 200 + 10}" for a, b in zip(network, number, strict=True)])
 
 
-def directory(org: Organisation) -> Directory:
-    """All entities of an organisation, dressed."""
+def directory(org: Organization) -> Directory:
+    """All entities of an organization, dressed."""
     rng = generator(org.seed, "directory")
     company = f"{words.COMPANY[rng.integers(len(words.COMPANY))]} {words.TRADE[rng.integers(len(words.TRADE))]}"
     domain = company.lower().replace(" ", "-") + ".example"
@@ -105,7 +105,7 @@ def _parents(rng: np.random.Generator, n: int) -> tuple[list[str], list[int], li
     return stems, [int(k) // len(words.SAAS_STEMS) for k in picks], [second[k] for k in rng.integers(0, 5, n)]
 
 
-def _hostnames(org: Organisation, rng: np.random.Generator, domain: str) -> pl.Series:
+def _hostnames(org: Organization, rng: np.random.Generator, domain: str) -> pl.Series:
     codes = np.array([row[0][:3].lower() for row in words.CITIES])[org.places.city]
     prefix = codes[org.machines.site]
     numbers = rng.permutation(len(prefix)) + 1000
@@ -113,7 +113,7 @@ def _hostnames(org: Organisation, rng: np.random.Generator, domain: str) -> pl.S
 
 
 def _users(
-    org: Organisation, rng: np.random.Generator, company: str, domain: str, given: Ints, family: Ints
+    org: Organization, rng: np.random.Generator, company: str, domain: str, given: Ints, family: Ints
 ) -> pl.Series:
     n, role = len(org.people), org.people.role
     person = role != SERVICE
@@ -159,7 +159,7 @@ def _users(
     return _brief(columns, ("name", "uid", "type_id", "type", "domain"))
 
 
-def _system(org: Organisation, index: Ints, rng: np.random.Generator) -> pl.Series:
+def _system(org: Organization, index: Ints, rng: np.random.Generator) -> pl.Series:
     names, _, ids, versions, builds, editions = zip(*words.SYSTEMS, strict=True)
     system, n = org.machines.system[index], len(index)
     return pack(
@@ -183,7 +183,7 @@ def types_are_linux(system: Ints) -> np.ndarray:
 
 
 def _devices(
-    org: Organisation,
+    org: Organization,
     rng: np.random.Generator,
     hostnames: pl.Series,
     ips: pl.Series,
@@ -248,7 +248,7 @@ def _devices(
     return _brief(columns, ("hostname", "uid", "ip", "type_id", "type", "os"))
 
 
-def _type(org: Organisation) -> Ints:
+def _type(org: Organization) -> Ints:
     """OCSF's type of each machine; half of the hosts are virtual, on the premises as in the cloud."""
     kind = org.machines.kind
     virtual = np.isin(kind, (HOST, INSTANCE)) & (np.arange(len(kind)) % 2 == 0)
@@ -300,7 +300,7 @@ def _empty_endpoint() -> pl.Series:
 
 
 def _machine_endpoints(
-    org: Organisation, rng: np.random.Generator, hostnames: pl.Series, ips: pl.Series, domain: str
+    org: Organization, rng: np.random.Generator, hostnames: pl.Series, ips: pl.Series, domain: str
 ) -> pl.Series:
     kind, n = org.machines.kind, len(org.machines.kind)
     cloud = kind == INSTANCE
@@ -333,7 +333,7 @@ def _public(rng: np.random.Generator, n: int) -> pl.Series:
     )
 
 
-def _places(org: Organisation, rng: np.random.Generator) -> pl.Series:
+def _places(org: Organization, rng: np.random.Generator) -> pl.Series:
     n, provider = len(org.places.kind), org.places.provider
     system = pack({"number": pl.Series(64_600 + provider * 7).cast(pl.Int32), "name": _text(words.PROVIDERS, provider)})
     known = np.isin(org.places.kind, (OFFICE, VPN)) | (rng.random(n) < 0.6)
@@ -350,7 +350,7 @@ def _places(org: Organisation, rng: np.random.Generator) -> pl.Series:
     return _endpoints(columns, n, _empty_endpoint())
 
 
-def _targets(org: Organisation, rng: np.random.Generator, machines: pl.Series, hosts: pl.Series) -> pl.Series:
+def _targets(org: Organization, rng: np.random.Generator, machines: pl.Series, hosts: pl.Series) -> pl.Series:
     ours = org.targets.machine[org.targets.machine >= 0]
     n = len(org.targets.machine) - len(ours)
     city, provider = rng.integers(0, len(words.CITIES), n), rng.integers(0, 12, n)

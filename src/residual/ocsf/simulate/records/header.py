@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from residual.ocsf.schema import CLASSES, VERSION, ocsf_class
-from residual.ocsf.simulate.organisation import Ints
+from residual.ocsf.simulate.organization import Ints
 from residual.ocsf.simulate.records.columns import constant, hexes, pack, some, take, timed, uuids, with_caption
 from residual.ocsf.simulate.records.directory import Directory
 

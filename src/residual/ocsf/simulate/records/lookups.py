@@ -5,7 +5,7 @@ import polars as pl
 
 from residual.ocsf.simulate import words
 from residual.ocsf.simulate.activity.lookups import FOUND, NO_SUCH_NAME
-from residual.ocsf.simulate.organisation import Ints, Organisation
+from residual.ocsf.simulate.organization import Ints, Organization
 from residual.ocsf.simulate.records.columns import constant, hexes, pack, some, take, timed, with_caption
 from residual.ocsf.simulate.records.directory import Directory
 from residual.ocsf.simulate.records.header import Facts, Source, flags, header, plus
@@ -48,7 +48,7 @@ def _answer(names: pl.Series, kind: Ints, rng: np.random.Generator) -> pl.Series
     return pl.DataFrame({"a": item}).select(pl.concat_list("a"))["a"]
 
 
-def records(core: pl.DataFrame, org: Organisation, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
+def records(core: pl.DataFrame, org: Organization, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
     """One event a row of `core`."""
     get = {name: core[name].to_numpy() for name in core.columns}
     n, machine, code, kind = core.height, get["machine"], get["code"], get["kind"]

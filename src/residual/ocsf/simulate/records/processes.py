@@ -5,7 +5,7 @@ import polars as pl
 
 from residual.ocsf.simulate import words
 from residual.ocsf.simulate.activity.processes import TERMINATE
-from residual.ocsf.simulate.organisation import Ints, Organisation
+from residual.ocsf.simulate.organization import Ints, Organization
 from residual.ocsf.simulate.records.columns import constant, hexes, pack, some, take, timed, uuids, with_caption
 from residual.ocsf.simulate.records.directory import Directory
 from residual.ocsf.simulate.records.header import Facts, Source, header
@@ -39,7 +39,7 @@ def _file(program: Ints, rng: np.random.Generator, hashes: pl.Series, full: np.n
     )
 
 
-def records(core: pl.DataFrame, org: Organisation, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
+def records(core: pl.DataFrame, org: Organization, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
     """One event a row of `core`."""
     get = {name: core[name].to_numpy() for name in core.columns}
     n, user, machine, program = core.height, get["user"], get["machine"], get["program"]

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from residual.ocsf.simulate.activity.sign_ins import OUTCOMES, SUCCESS
-from residual.ocsf.simulate.organisation import BASTION, CONSOLE, DOMAIN, FILES, GATEWAY, SINGLE_SIGN_ON, Organisation
+from residual.ocsf.simulate.organization import BASTION, CONSOLE, DOMAIN, FILES, GATEWAY, SINGLE_SIGN_ON, Organization
 from residual.ocsf.simulate.records.agents import browser
 from residual.ocsf.simulate.records.columns import constant, hexes, pack, some, take, timed, with_caption
 from residual.ocsf.simulate.records.directory import Directory
@@ -29,7 +29,7 @@ _CODES = (
 )
 
 
-def records(core: pl.DataFrame, org: Organisation, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
+def records(core: pl.DataFrame, org: Organization, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
     """One event a row of `core`."""
     get = {name: core[name].to_numpy() for name in core.columns}
     n, user, outcome = core.height, get["user"], get["outcome"]

@@ -5,7 +5,7 @@ import polars as pl
 
 from residual.ocsf.simulate import words
 from residual.ocsf.simulate.activity.traffic import OPEN
-from residual.ocsf.simulate.organisation import HOST, INSTANCE, Ints, Organisation
+from residual.ocsf.simulate.organization import HOST, INSTANCE, Ints, Organization
 from residual.ocsf.simulate.records.columns import constant, hexes, pack, some, take, timed, with_caption
 from residual.ocsf.simulate.records.directory import Directory
 from residual.ocsf.simulate.records.header import Facts, Source, flags, header, plus
@@ -21,7 +21,7 @@ _ACTIVITY = np.array([6, 5, 4, 3])  # by state: traffic, refuse, fail, reset
 _DETAILS = ("", "connection refused", "no answer", "reset by peer")
 
 
-def _source(core: pl.DataFrame, org: Organisation, rng: np.random.Generator) -> np.ndarray:
+def _source(core: pl.DataFrame, org: Organization, rng: np.random.Generator) -> np.ndarray:
     """Each connection is seen by one source: on the machine, in the cloud, at the edge, or on the wire."""
     machine, n = core["machine"].to_numpy(), core.height
     dice = rng.random(n)
@@ -37,7 +37,7 @@ def _rounded(values: Ints, digits: int) -> Ints:
     return np.maximum(values // step * step, 1)
 
 
-def records(core: pl.DataFrame, org: Organisation, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
+def records(core: pl.DataFrame, org: Organization, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
     """One event a row of `core`."""
     get = {name: core[name].to_numpy() for name in core.columns}
     n, state, machine, target = core.height, get["state"], get["machine"], get["target"]

@@ -1,4 +1,4 @@
-"""The state of the simulated organisation: people, machines, places they come from, and what they talk to.
+"""The state of the simulated organization: people, machines, places they come from, and what they talk to.
 
 Everything is columns of numbers, one entry an entity; names and addresses are dressed on by `directory`. Told in
 `book/part3/simulator.md`.
@@ -75,10 +75,10 @@ class Places:
 
 @dataclass(frozen=True)
 class Targets:
-    """Where connections go: first every host of the organisation, then hosts of SaaS."""
+    """Where connections go: first every host of the organization, then hosts of SaaS."""
 
     machine: Ints  # -1 for SaaS
-    category: Ints  # -1 for the organisation's own
+    category: Ints  # -1 for the organization's own
     port: Ints
     popularity: Floats
     since: Ints  # the day from which anyone uses it (drift)
@@ -94,8 +94,8 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Organisation:
-    """A small organisation over `days` days. The same arguments give the same organisation."""
+class Organization:
+    """A small organization over `days` days. The same arguments give the same organization."""
 
     seed: int
     days: int
@@ -111,8 +111,8 @@ class Organisation:
     calls: Floats  # [people, operations], chance of each call
 
 
-def found(*, users: int, days: int, seed: int) -> Organisation:
-    """Found an organisation.
+def found(*, users: int, days: int, seed: int) -> Organization:
+    """Found an organization.
 
     Raises:
         ValueError: for fewer than ten users, or no day.
@@ -121,7 +121,7 @@ def found(*, users: int, days: int, seed: int) -> Organisation:
         raise ValueError(f"users must be at least 10, got {users}")
     if days < 1:
         raise ValueError(f"days must be at least 1, got {days}")
-    rng = generator(seed, "organisation")
+    rng = generator(seed, "organization")
     accounts, hosts, instances = max(8, users // 6), max(24, users), max(12, users // 2)
     offices = rng.choice(len(words.CITIES), 3, replace=False)
     places = _places(rng, users, offices)
@@ -132,7 +132,7 @@ def found(*, users: int, days: int, seed: int) -> Organisation:
     weights = np.array([row[3:] for row in words.OPERATIONS], dtype=float)
     column = np.where(people.role == SERVICE, 2, np.where(people.role == ADMINISTRATOR, 1, 0))
     calls = weights[:, column].T * rng.gamma(1.5, 1.0, (len(people), len(weights)))
-    return Organisation(
+    return Organization(
         seed=seed,
         days=days,
         users=users,

@@ -1,4 +1,4 @@
-"""A small organisation, looked at and measured: what it does in a week, and whether its guards hold.
+"""A small organization, looked at and measured: what it does in a week, and whether its guards hold.
 
 Told in `book/part3/simulator.md`.
 """
@@ -47,7 +47,7 @@ def measure(
     hardness: float = 1.0,
     workers: int = 2,
 ) -> tuple[Guards, Tables]:
-    """All guards, measured in `workers` processes; and the tables of the first organisation.
+    """All guards, measured in `workers` processes; and the tables of the first organization.
 
     Tables pass from process to process in files, which takes less memory than sending them.
     """
@@ -79,7 +79,7 @@ def measure(
 
 @dataclass(frozen=True)
 class _Made:
-    """The guards that take no time, of one organisation; its tables are in a folder."""
+    """The guards that take no time, of one organization; its tables are in a folder."""
 
     entities: dict[str, float]
     density: Density
@@ -168,7 +168,7 @@ class Calls:
     Attributes:
         hours: since the episode's first.
         machine: number of the machine that made it, from 0.
-        rank: share of the organisation's benign connections that sent fewer bytes.
+        rank: share of the organization's benign connections that sent fewer bytes.
     """
 
     hours: Array
@@ -183,12 +183,12 @@ def calls(found: Tables, kind: str, *, twin: bool) -> list[Calls]:
         ValueError: for a type that makes none.
     """
     table = found["network_activity"]
-    labelled = table.filter((pl.col("label.type") == kind) & (pl.col("label.twin") == twin))
-    if labelled.height == 0:
+    labeled = table.filter((pl.col("label.type") == kind) & (pl.col("label.twin") == twin))
+    if labeled.height == 0:
         raise ValueError(f"kind must be a type with connections, got {kind!r}")
     benign = np.sort(table.filter(~pl.col("label.attack"))["traffic.bytes_out"].to_numpy())
     episodes = []
-    for own in labelled.sort("label.episode", "time").partition_by("label.episode", maintain_order=True):
+    for own in labeled.sort("label.episode", "time").partition_by("label.episode", maintain_order=True):
         time = own["time"].to_numpy()
         _, machine = np.unique(own["src_endpoint.ip"].to_numpy(), return_inverse=True)
         rank = np.searchsorted(benign, own["traffic.bytes_out"].to_numpy()) / len(benign)

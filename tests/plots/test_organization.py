@@ -1,8 +1,8 @@
-"""Figures of the organisation show the numbers they are given."""
+"""Figures of the organization show the numbers they are given."""
 
 import numpy as np
 
-from residual.plots.organisation import persons_day, precision_by_type, twins, week
+from residual.plots.organization import persons_day, precision_by_type, twins, week
 
 
 def test_a_week_is_relative_to_the_busiest_hour() -> None:

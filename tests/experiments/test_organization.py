@@ -1,4 +1,4 @@
-"""What the page shows of the organisation is what is in its tables."""
+"""What the page shows of the organization is what is in its tables."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from residual.experiments.guard_data import Tables, tables
-from residual.experiments.organisation import PERSON, by_hour, calls, persons_day
+from residual.experiments.organization import PERSON, by_hour, calls, persons_day
 from residual.ocsf.simulate import simulation
 
 
