@@ -67,8 +67,10 @@ def test_the_rate_with_the_lower_training_error_is_chosen(monkeypatch: pytest.Mo
 def test_every_net_from_every_seed_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(depth, "train", scripted({0.1: 1.0, 0.01: 2.0}))
     rates = {"plain": 0.01, "original": 0.1}
-    runs = sweep(rates, (8, 56, 110), (4, 2), workers=1, progress=False)
+    rates["pre-activation"] = 0.1
+    runs = sweep(rates, (8, 56, 110, 218), (4, 2), workers=1, progress=False)
     nets = [("plain", 8), ("plain", 56), ("original", 8), ("original", 56), ("original", 110)]
+    nets += [("pre-activation", layers) for layers in (8, 56, 110, 218)]
     assert [(r.arm, r.depth, r.seed) for r in runs] == [(*net, seed) for net in nets for seed in (4, 2)]
     assert all(run.peak_lr == rates[run.arm] for run in runs)
     assert [run.seed for run in select(runs, "plain", 56)] == [4, 2]
@@ -104,9 +106,9 @@ def test_very_deep_nets_are_those_named_and_deep(monkeypatch: pytest.MonkeyPatch
     called = []
     monkeypatch.setattr(depth, "first_steps", lambda arm, seed, **options: called.append((arm, seed, options)))
     depth.very_deep((5, 6), steps=3, workers=1, progress=False)
-    assert [call[:2] for call in called] == [(arm, seed) for arm in depth.VERY_DEEP for seed in (5, 6)]
+    assert [call[:2] for call in called] == [(depth.GOES_ON, seed) for seed in (5, 6)]
     assert all(options == {"steps": 3, "arms": ARMS} for *_, options in called)
-    assert set(depth.VERY_DEEP) <= ARMS.keys()
+    assert depth.GOES_ON in ARMS
     assert DEPTH > 1000
 
 

@@ -27,7 +27,7 @@ def test_theory_is_drawn_where_there_is_one() -> None:
 
 
 def test_a_line_a_seed() -> None:
-    drawing = first_steps({"pre-activation": [[2.3, 1.0], [2.3, 2.0]]}, {"pre-activation": [[1.0], [2.0]]})
+    drawing = first_steps([[2.3, 1.0], [2.3, 2.0]], [[1.0], [2.0]])
     assert [len(axes.lines) for axes in drawing.axes] == [2, 2]
 
 

@@ -98,22 +98,16 @@ def signal_sizes(
 
 
 @styled
-def first_steps(
-    losses: Mapping[str, Sequence[Sequence[float]]], gradients: Mapping[str, Sequence[Sequence[float]]]
-) -> Figure:
-    """Loss and gradient norm, step by step, a line a seed; arms by name."""
-    drawing, axes_of = figure(2, height=3.8)
-    for axes, title, arms in zip(
+def first_steps(losses: Sequence[Sequence[float]], gradients: Sequence[Sequence[float]]) -> Figure:
+    """Loss and gradient norm of one net, step by step, a line a seed."""
+    drawing, axes_of = figure(2, height=3.4)
+    for axes, title, runs in zip(
         axes_of, ("loss on one batch", "norm of the gradient"), (losses, gradients), strict=True
     ):
-        for name, runs in arms.items():
-            for i, values in enumerate(runs):
-                axes.plot(values, color=LOOKS[name][0], linewidth=1.6, alpha=0.85, label=name if i == 0 else None)
-        longest = max(len(values) for runs in arms.values() for values in runs)
-        axes.set(title=title, xlabel="steps", xticks=range(0, longest + 1, 5))
-    axes_of[0].set(ylabel="cross-entropy", ylim=(0, None))
-    axes_of[1].set_yscale("log")
-    drawing.legend(*axes_of[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9.5)
+        for values in runs:
+            axes.plot(values, color=RESIDUAL, linewidth=1.6, alpha=0.85)
+        axes.set(title=title, xlabel="steps", ylim=(0, None), xticks=range(0, max(map(len, runs)) + 1, 5))
+    axes_of[0].set_ylabel("cross-entropy")
     return drawing
 
 
