@@ -28,7 +28,7 @@ DEPTH = 110  # as Veit et al.
 VEIT_BLOCKS = (5, 17)  # Veit et al. 2016, section 5; the abstract's 10 to 34 layers, two to a block
 SHARE = 0.95
 IMAGES = 12  # in the batch that the gradient is of
-SAMPLES = 2  # paths of each length
+SAMPLES = 4  # paths of each length
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,12 @@ def shares_by_length(
             if len(percent) > 1:
                 axes.plot(percent.T, color=color, linewidth=0.9, alpha=0.35)
             axes.plot(percent.mean(0), style, color=color, label=name)
-        axes.set(title=title, xlabel="blocks whose branch the path takes", ylim=(0, None), xlim=(-0.5, 40))
+        axes.set(
+            title=title,
+            xlabel="blocks whose branch the path takes",
+            ylim=(0, None),
+            xlim=(-0.5, min(40, percent.shape[1] - 1)),
+        )
     axes_of[0].set_ylabel("share (%)")
     drawing.legend(*axes_of[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9.5)
     return drawing
