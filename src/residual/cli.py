@@ -142,6 +142,19 @@ def degradation(
 
 
 @app.command()
+def depth(
+    out: Out,
+    depths: Annotated[str, typer.Option(help="Depths of the networks, with commas between.")] = "110,218",
+    seeds: Seeds = "0,1,2",
+    workers: Workers = 2,
+) -> None:
+    """Record how deep blocks can go on the digits; given again, go on where it was stopped."""
+    from residual.experiments import depth_record as experiment
+
+    experiment.record(out, depths=_integers("depths", depths), seeds=_integers("seeds", seeds), workers=workers)
+
+
+@app.command()
 def ablation(
     cifar10: Cifar10,
     out: Out,

@@ -92,8 +92,7 @@ def sweep(
     progress: bool = True,
 ) -> list[Run]:
     """Train plain and residual nets of every depth from every seed on the digits, `workers` at a time."""
-    # The last depths first: where they are the deepest, workers end together.
-    arms = [(depth, residual, seed) for depth in reversed(depths) for residual in (False, True) for seed in seeds]
+    arms = [(depth, residual, seed) for depth in depths for residual in (False, True) for seed in seeds]
     runs = tqdm(_run(arms, recipe, workers), total=len(arms), desc="networks trained", disable=not progress)
     return sorted(runs, key=_place)
 

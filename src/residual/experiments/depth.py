@@ -1,11 +1,12 @@
 """How deep can it go: error against depth at a fixed budget, for blocks with and without batch norm.
 
-Told in `book/part1/depth.md`, with `signal_size` (before training) and `depth_cost` (the price).
+Told in `book/part1/depth.md`, with `depth_record` (the deep ones, recorded), `signal_size` (before training) and
+`depth_cost` (the price).
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,8 +23,7 @@ from residual.vision import CifarNet, NormFreeBlock, PreActBlock
 
 R = TypeVar("R")
 
-DEPTHS = (8, 20, 56, 110, 218)  # 6n + 2
-COMMON = 110  # where all arms end but the plain one, which is lost before, and the one that goes on
+DEPTHS = (8, 20, 56)  # 6n + 2
 SEEDS = (0, 1, 2)
 ARMS: Mapping[str, Mapping[str, Any]] = {
     "plain": {"residual": False},
@@ -42,8 +42,8 @@ SCALES: Mapping[str, Callable[[int], float]] = {
 WIDTH = 8
 RATES = (0.1, 0.01)  # peaks to choose from, for each arm
 CHOICE_DEPTH, CHOICE_SEED = 20, 99
-EPOCHS, BATCH_SIZE = 2, 32
-GOES_ON = "pre-activation"
+RECIPE = Recipe(epochs=2, batch_size=32)  # the rate and the seed are each run's own
+VERY_DEEP = "pre-activation"
 
 
 @dataclass(frozen=True)
@@ -92,18 +92,17 @@ def set_scales(blocks: Sequence[nn.Module], scale: Callable[[int], float]) -> No
         nn.init.constant_(block.scale, scale(len(blocks)))
 
 
-def train(arm: str, depth: int, seed: int, *, peak_lr: float, epochs: int = EPOCHS) -> Run:
+def train(arm: str, depth: int, seed: int, *, peak_lr: float, recipe: Recipe = RECIPE) -> Run:
     """Train one net on the digits. Of a seed, all nets take as many steps, on the same images in the same order.
 
     Raises:
         ValueError: as `build`.
     """
     data = images_of(None)
-    recipe = Recipe(epochs=epochs, batch_size=BATCH_SIZE, peak_lr=peak_lr, seed=seed)
     with alone(seed):
         net = build(arm, depth)
         try:
-            fit(net, data, recipe, progress=False)
+            fit(net, data, replace(recipe, peak_lr=peak_lr, seed=seed), progress=False)
         except FloatingPointError:
             return Run(arm, depth, seed, peak_lr)
         if not all(torch.isfinite(value).all() for value in net.state_dict().values()):  # the last step was too much
@@ -126,11 +125,8 @@ def choose_rates(
     It is the one with the lowest training error at depth `CHOICE_DEPTH` from a seed that is not used again; a net that
     diverged is worst, and the first of equals is taken.
     """
-    runs = _all(
-        [partial(train, arm, CHOICE_DEPTH, CHOICE_SEED, peak_lr=rate) for arm in arms for rate in rates],
-        workers=workers,
-        bar="rates tried" if progress else None,
-    )
+    jobs = [partial(train, arm, CHOICE_DEPTH, CHOICE_SEED, peak_lr=rate) for arm in arms for rate in rates]
+    runs = list(run_all(jobs, workers=workers, bar="rates tried" if progress else None))
     best = {
         arm: min(
             (run for run in runs if run.arm == arm), key=lambda r: 101.0 if r.train_error is None else r.train_error
@@ -145,23 +141,17 @@ def sweep(
     depths: Sequence[int] = DEPTHS,
     seeds: Sequence[int] = SEEDS,
     *,
-    deepest: Mapping[str, int] = {"plain": 56, GOES_ON: max(DEPTHS)},
     workers: int = 2,
     progress: bool = True,
 ) -> list[Run]:
-    """Train every arm in `rates`, at its rate, at every depth up to its `deepest` or `COMMON`, from every seed.
+    """Train every arm in `rates`, at its rate, at every depth, from every seed.
 
     The deepest come first, so that workers end together; the result is sorted as the arguments are.
     """
-    arms = [
-        (arm, depth, seed) for arm in rates for depth in depths if depth <= deepest.get(arm, COMMON) for seed in seeds
-    ]
+    arms = [(arm, depth, seed) for arm in rates for depth in depths for seed in seeds]
     order = sorted(range(len(arms)), key=lambda i: -arms[i][1])
-    runs = _all(
-        [partial(train, *arms[i], peak_lr=rates[arms[i][0]]) for i in order],
-        workers=workers,
-        bar="networks trained" if progress else None,
-    )
+    jobs = [partial(train, *arms[i], peak_lr=rates[arms[i][0]]) for i in order]
+    runs = run_all(jobs, workers=workers, bar="networks trained" if progress else None)
     found = dict(zip(order, runs, strict=True))
     return [found[i] for i in range(len(arms))]
 
@@ -207,14 +197,12 @@ def trend(runs: Sequence[Run], arm: str, field: str) -> Interval:
 
 
 def very_deep(seeds: Sequence[int] = SEEDS, *, steps: int = 14, workers: int = 2, progress: bool = True) -> list[Steps]:
-    """`first_steps` of `GOES_ON`, a net of more than 1,000 layers, from every seed."""
-    return _all(
-        [partial(first_steps, GOES_ON, seed, steps=steps, arms=ARMS) for seed in seeds],
-        workers=workers,
-        bar="deep nets started" if progress else None,
-    )
+    """`first_steps` of `VERY_DEEP`, a net of more than 1,000 layers, from every seed."""
+    jobs = [partial(first_steps, VERY_DEEP, seed, steps=steps, arms=ARMS) for seed in seeds]
+    return list(run_all(jobs, workers=workers, bar="deep nets started" if progress else None))
 
 
-def _all(jobs: Sequence[Callable[[], R]], *, workers: int, bar: str | None) -> list[R]:
+def run_all(jobs: Sequence[Callable[[], R]], *, workers: int, bar: str | None = None) -> Iterator[R]:
+    """What the jobs return, in their order, `workers` at a time, under a progress bar named `bar`."""
     found = Parallel(n_jobs=workers, return_as="generator")(delayed(job)() for job in jobs)
-    return list(tqdm(found, total=len(jobs), desc=bar, disable=bar is None))
+    yield from tqdm(found, total=len(jobs), desc=bar, disable=bar is None)

@@ -70,7 +70,7 @@ def write_each(
     command: str,
     recipe: Recipe,
     place: Callable[[R], Any],
-    checkpoint: Callable[[R], Path],
+    checkpoint: Callable[[R], Path] | None = None,
     **settings: Any,
 ) -> None:
     """Write a record to `out` after each run, and remove the checkpoint that the run no longer needs.
@@ -84,7 +84,7 @@ def write_each(
         command: what repeats all of the file.
         recipe: of all runs, the seed aside.
         place: sorts the runs.
-        checkpoint: the file of a run.
+        checkpoint: the file of a run; None where runs are too short to have one.
         settings: what else was the same for all runs.
     """
     runs, made = list(before), provenance()
@@ -101,7 +101,8 @@ def write_each(
                 "runs": [asdict(r) for r in runs],
             },
         )
-        checkpoint(run).unlink()
+        if checkpoint is not None:
+            checkpoint(run).unlink()
 
 
 def runs_of(path: Path, make: Callable[[dict[str, Any]], R], experiment: str) -> list[R]:
