@@ -46,7 +46,7 @@ def test_a_silent_stack_changes_nothing_and_a_scaled_one_stays_bounded() -> None
 
 
 def test_the_seed_decides_and_arms_come_in_order() -> None:
-    found = sweep((1, 2), (3,), progress=False)
+    found = sweep((1, 2), (3,), workers=1, progress=False)
     assert list(found) == [(arm, blocks) for arm in STACKS for blocks in (1, 2)]
     assert found[STACKS[0], 2] == [measure(STACKS[0], 2, 3)]
     assert found[STACKS[0], 2] != [measure(STACKS[0], 2, 4)]

@@ -196,7 +196,7 @@ def trend(runs: Sequence[Run], arm: str, field: str) -> Interval:
     )
 
 
-def very_deep(seeds: Sequence[int] = SEEDS, *, steps: int = 14, workers: int = 2, progress: bool = True) -> list[Steps]:
+def very_deep(seeds: Sequence[int] = SEEDS, *, steps: int = 10, workers: int = 2, progress: bool = True) -> list[Steps]:
     """`first_steps` of `VERY_DEEP`, a net of more than 1,000 layers, from every seed."""
     jobs = [partial(first_steps, VERY_DEEP, seed, steps=steps, arms=ARMS) for seed in seeds]
     return list(run_all(jobs, workers=workers, bar="deep nets started" if progress else None))

@@ -6,12 +6,13 @@ Told in `book/part1/depth.md`.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
-from residual.experiments.depth import ARMS, SCALES, set_scales
+from residual.experiments.depth import ARMS, SCALES, run_all, set_scales
 from residual.experiments.recording import alone, images_of
 from residual.experiments.stats import slope
 from residual.probes.gradients import gradient_profile
@@ -94,11 +95,10 @@ def measure(arm: str, blocks: int, seed: int, *, width: int = 16, images: int = 
 
 
 def sweep(
-    blocks: Sequence[int] = BLOCKS, seeds: Sequence[int] = SEEDS, *, progress: bool = True
+    blocks: Sequence[int] = BLOCKS, seeds: Sequence[int] = SEEDS, *, workers: int = 2, progress: bool = True
 ) -> dict[tuple[str, int], list[Signal]]:
     """`measure` of every stack from every seed, by arm and number of blocks."""
-    nets = [(arm, number) for arm in STACKS for number in blocks]
-    return {
-        (arm, number): [measure(arm, number, seed) for seed in seeds]
-        for arm, number in tqdm(nets, desc="stacks measured", disable=not progress)
-    }
+    stacks = [(arm, number) for arm in STACKS for number in blocks]
+    jobs = [partial(measure, arm, number, seed) for arm, number in stacks for seed in seeds]
+    found = run_all(jobs, workers=workers, bar="stacks measured" if progress else None)
+    return {stack: list(islice(found, len(seeds))) for stack in stacks}
