@@ -23,8 +23,11 @@ book: setup site
 	@echo 'The book: file://$(CURDIR)/_build/html/index.html'
 
 # Doctrees of an earlier build are not trusted: they would hide its warnings. What pages printed is kept by its own rule.
+# Where a build fails early, the theme copies its logo to _static all the same: without the folder, to a file of that name,
+# which the next build would stumble over.
 site:
 	@rm -rf _build/.doctrees
+	@mkdir -p _build/html/_static
 	@$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . --quiet -W -n --keep-going
 
 test: setup browser check site
