@@ -134,6 +134,12 @@ def test_easy_attacks_are_louder() -> None:
     assert minutes(0.0) < minutes(1.0) / 3
 
 
+def test_onboarding_is_done_by_somebody_who_is_there() -> None:
+    # In this organization an administrator makes no call on the days that episodes borrow from.
+    planned = simulation(users=190, days=14, seed=0).plan.episodes
+    assert planned.height > 0
+
+
 def test_drift_is_there_and_is_not_labeled() -> None:
     org = simulation(users=300, days=14, seed=0, episodes=0.0).org
     assert (org.people.hired > 0).any()
