@@ -6,16 +6,16 @@ each file that the run opened or imported from this repository (as a compiler wr
 again only while the page, those files, the pins and the Python are the same. What failed is not kept, so it fails every
 time.
 
-Pages run one after another, for most of them train networks on both cores that a page may expect. A page that keeps one
-core busy says `cores: 1` in its front matter; two of those run side by side.
+Two pages run side by side, each on one core, which keeps both cores busy all the time. A page that runs alone has both.
 """
 
 import asyncio
 import platform
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import nbformat
@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from page_run import KEY, PageError, digest, run_page
 
-CORES = 2  # that a page may expect
+CORES = 2  # that a build may expect
 T = TypeVar("T")
 
 
@@ -46,12 +46,18 @@ def executed_path(app: Sphinx, docname: str) -> Path:
 
 
 def executed_pages(app: Sphinx) -> dict[str, nbformat.NotebookNode]:
-    """The executed notebook of every page that has code, in the order of the table of contents."""
+    """The executed notebook of every page that has code, in the order of the table of contents; not to be changed."""
     return {
-        docname: nbformat.read(executed_path(app, docname), as_version=4)
+        docname: _read_once(path, path.stat().st_mtime_ns)
         for docname in sorted(app.env.found_docs, key=_toc_order(app))
-        if executed_path(app, docname).exists() and _is_notebook(app.env, docname)
+        if (path := executed_path(app, docname)).exists() and _is_notebook(app.env, docname)
     }
+
+
+@cache
+def _read_once(path: Path, changed: int) -> nbformat.NotebookNode:
+    """All notebooks are asked for on every page that is written. `changed` tells one run's file from the next one's."""
+    return nbformat.read(path, as_version=4)
 
 
 def _toc_order(app: Sphinx) -> Any:
@@ -128,15 +134,17 @@ class _Due:
 
 async def _run_all(root: Path, due: list[_Due]) -> list[str]:
     """Run the pages and return what is wrong with those that failed."""
-    jobs = [(cores_of(one.page), partial(_run, root, one)) for one in due]
-    return [failure for failure in await side_by_side(jobs) if failure]
+    cores = CORES if len(due) == 1 else 1
+    with TemporaryDirectory() as checkpoints:
+        jobs = [partial(_run, root, one, Path(checkpoints), cores) for one in due]
+        return [failure for failure in await side_by_side(jobs) if failure]
 
 
-async def _run(root: Path, due: _Due) -> str | None:
+async def _run(root: Path, due: _Due, checkpoints: Path, cores: int) -> str | None:
     tqdm.write(f"page {due.docname}: running ({due.why})")
     due.stored.unlink(missing_ok=True)
     try:
-        await run_page(root, due.page, due.stored, label=due.docname)
+        await run_page(root, due.page, due.stored, label=due.docname, checkpoints=checkpoints, cores=cores)
     except PageError as error:
         return str(error)
     kept = nbformat.read(due.stored, as_version=4).metadata[KEY]
@@ -145,30 +153,15 @@ async def _run(root: Path, due: _Due) -> str | None:
     return None
 
 
-def cores_of(page: Path) -> int:
-    """The cores that a page keeps busy, as its front matter says.
+async def side_by_side(jobs: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """The results of the jobs in their order; they start in that order too, and no more than `CORES` run at a time."""
+    limit = asyncio.Semaphore(CORES)
 
-    Raises:
-        PageError: where it says anything but a number that a page may expect.
-    """
-    cores = read_myst_markdown_notebook(page.read_text()).metadata.get("cores", CORES)
-    if cores not in range(1, CORES + 1):
-        raise PageError(f"{page.stem}: cores in the front matter must be 1 to {CORES}, got {cores!r}")
-    return int(cores)
-
-
-async def side_by_side(jobs: Sequence[tuple[int, Callable[[], Awaitable[T]]]]) -> list[T]:
-    """The results of jobs that keep so many cores busy each; together never more than `CORES`. In the order given."""
-    results: dict[int, T] = {}
-
-    async def run(place: int, job: Callable[[], Awaitable[T]], limit: asyncio.Semaphore) -> None:
+    async def run(job: Callable[[], Awaitable[T]]) -> T:
         async with limit:
-            results[place] = await job()
+            return await job()
 
-    for cores in range(CORES, 0, -1):
-        limit = asyncio.Semaphore(CORES // cores)
-        await asyncio.gather(*(run(i, job, limit) for i, (needs, job) in enumerate(jobs) if needs == cores))
-    return [results[place] for place in range(len(jobs))]
+    return await asyncio.gather(*map(run, jobs))
 
 
 class ExecutedPage(NotebookClientBase):  # type: ignore[misc]  # MyST-NB is untyped

@@ -13,6 +13,8 @@ from markdownify import ATX, MarkdownConverter
 
 from page_run import PageError
 
+# What a code cell draws is most of a page by size, and no text: it goes with its cell.
+_DRAWING = re.compile(r'<div class="drawing".*?</div>', re.DOTALL)
 HEADINGS = re.compile(r"^h[1-6]$")
 # Characters of no alphabet mark, in the Markdown on its way, where a cell begins and what kind of cell it is.
 _CELL, _CODE, _FOLDED, _NAMED = "\ue000", "\ue001", "\ue002", "\ue003"
@@ -39,7 +41,7 @@ def cells_of(body: str, docname: str, *, notebooks: Collection[str]) -> Iterator
     Raises:
         PageError: for a picture that no code cell draws.
     """
-    soup = BeautifulSoup(body, "html.parser")
+    soup = BeautifulSoup(_DRAWING.sub("", body), "html.parser")
     for junk in soup.select(_JUNK):
         junk.extract()
     for number in soup.select(".admonition-title .caption-number"):

@@ -67,13 +67,21 @@ def source_digest(root: Path) -> str:
     return hashlib.sha256("".join(f"{f.relative_to(root)} {digest(f)}\n" for f in files).encode()).hexdigest()
 
 
-async def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
+async def run_page(root: Path, page: Path, stored: Path, *, label: str, checkpoints: Path, cores: int) -> None:
     """Execute `page` in a new kernel and an empty folder, and keep the result at `stored`; others may run meanwhile.
+
+    The page spreads its work over as many processes as it has `cores`. Pages that are given the same folder of
+    `checkpoints` train a network that they share once, while `src` stays as it is.
 
     Raises:
         PageError: where a cell fails, or is not run; with the cell and its traceback.
     """
     before, started = digest(page), time.time()
+    trained = checkpoints / source_digest(root)
+    trained.mkdir(parents=True, exist_ok=True)
+    # One thread a process: numbers do not depend on how many cores there are, and workers, or pages side by side, do
+    # not fight over them.
+    settings = {"OMP_NUM_THREADS": "1", "RESIDUAL_WORKERS": str(cores), "RESIDUAL_CHECKPOINTS": str(trained)}
     notebook = read_myst_markdown_notebook(page.read_text(), path=page)
     cells = notebook.cells
     notebook.cells = [nbformat.v4.new_code_cell(PREAMBLE), *cells, nbformat.v4.new_code_cell(REPORT)]
@@ -91,9 +99,7 @@ async def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
         )
         try:
             with _Clock(client) as clock:
-                # One thread a process: numbers do not depend on how many cores there are, and workers, or pages side
-                # by side, do not fight over them.
-                await client.async_execute(env={**os.environ, "OMP_NUM_THREADS": "1"})
+                await client.async_execute(env={**os.environ, **settings})
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise PageError(f"{page.relative_to(root)} failed:\n{error}") from error
     *cells, report = notebook.cells[1:]
@@ -112,6 +118,7 @@ async def run_page(root: Path, page: Path, stored: Path, *, label: str) -> None:
         "python": platform.python_version(),
         "depends": {name: _digest_at(started, root / name) for name in sorted(depends)},
         "seconds": clock.seconds,
+        "cores": cores,
         "peak_memory": clock.peak_memory,
         "source": source_digest(root),
         "provenance": provenance(),

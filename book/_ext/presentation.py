@@ -58,7 +58,8 @@ def foot(app: Sphinx, docname: str) -> str:
     else:
         run = page.metadata[KEY]
         made, source = run["provenance"], run["source"]
-        ran = f"Run in {run['seconds']:.1f} s, with at most {run['peak_memory'] / 2**30:.2f} GB of memory."
+        took = f"{run['seconds']:.1f} s on {run['cores']} of the machine's cores"
+        ran = f"Run in {took}, with at most {run['peak_memory'] / 2**30:.2f} GB of memory."
         used = ", ".join(map(str, seeds(app, docname)))
         seeded = f"Seeds: {used}. " if used else "No random numbers stand behind its claims. "
     versions = ", ".join(f"{k} {v}" for k, v in made.items() if k not in ("commit", "date", "machine"))

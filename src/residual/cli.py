@@ -144,7 +144,7 @@ def degradation(
 @app.command()
 def depth(
     out: Out,
-    depths: Annotated[str, typer.Option(help="Depths of the networks, with commas between.")] = "110,218",
+    depths: Annotated[str, typer.Option(help="Depths of the networks, with commas between.")] = "56,110,218",
     seeds: Seeds = "0,1,2",
     workers: Workers = 2,
 ) -> None:

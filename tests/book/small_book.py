@@ -73,7 +73,7 @@ print("six times seven:", 6 * 7)
 
 @dataclass(frozen=True)
 class Build:
-    """How a build ended: exit code, all that it said, and the pages whose cells ran, in order."""
+    """How a build ended: exit code, all that it said, and the pages whose cells ran, in the order of the contents."""
 
     code: int
     output: str
@@ -149,7 +149,10 @@ class SmallBook:
         with self.start() as process:
             output, _ = process.communicate()
         output = re.sub(r"\x1b\[[\d;]*m", "", output)  # without colors
-        return Build(process.returncode, output, self.log.read_text().split())
+        order = [
+            line.split("file: ")[1] for line in (self.folder / "_toc.yml").read_text().splitlines() if "file: " in line
+        ]
+        return Build(process.returncode, output, sorted(self.log.read_text().split(), key=order.index))
 
     def start(self) -> "subprocess.Popen[str]":
         """A build that goes on by itself, in a process group of its own."""

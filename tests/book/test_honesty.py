@@ -174,8 +174,43 @@ def test_a_file_that_changes_while_its_page_runs(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PYTHONPATH", str(book.folder / "src"))
     monkeypatch.setenv("RAN", str(tmp_path / "ran.txt"))
     with ThreadPoolExecutor(1) as alone:  # a browser test before this one leaves its event loop in this thread
-        alone.submit(asyncio.run, page_run.run_page(book.folder, page, stored, label="chain")).result()
+        run = page_run.run_page(book.folder, page, stored, label="chain", checkpoints=tmp_path / "checkpoints", cores=1)
+        alone.submit(asyncio.run, run).result()
     assert execution.why_stale(book.folder, page, stored) == "changed: src/tiny/deep.py"
+
+
+LEAVES = """import os
+from pathlib import Path
+
+shared = Path(os.environ["RESIDUAL_CHECKPOINTS"])
+(shared / "{me}").touch()
+print("found:", *sorted(path.name for path in shared.iterdir()))"""
+
+
+def test_pages_of_one_build_share_checkpoints_and_builds_do_not(small_book: SmallBook) -> None:
+    small_book.page("reader", cell(LEAVES.format(me="reader")))
+    small_book.page("alone", cell(LEAVES.format(me="alone")))
+    assert small_book.build().code == 0
+    found = " ".join(text_of(small_book, name) for name in ("reader", "alone"))
+    assert "found: alone reader" in found
+    small_book.page("alone", cell(LEAVES.format(me="again")))
+    assert small_book.build().ran == ["alone"]
+    assert "found: again" in text_of(small_book, "alone")
+
+
+def test_a_changed_source_shares_no_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = SmallBook.write(tmp_path / "book")
+    book.page("alone", cell(LEAVES.format(me="alone")))
+    page, stored = book.folder / "book" / "alone.md", tmp_path / "stored.ipynb"
+    monkeypatch.setenv("RAN", str(tmp_path / "ran.txt"))
+    for _ in range(2):
+        with ThreadPoolExecutor(1) as alone:
+            run = page_run.run_page(
+                book.folder, page, stored, label="alone", checkpoints=tmp_path / "checkpoints", cores=1
+            )
+            alone.submit(asyncio.run, run).result()
+        book.edit("src/tiny/deep.py", "\n", "\n\n")
+    assert [len(list(folder.iterdir())) for folder in (tmp_path / "checkpoints").iterdir()] == [1, 1]
 
 
 MEETS = """import os, time
@@ -191,36 +226,40 @@ else:
     raise TimeoutError("nobody came")"""
 
 
-def test_pages_of_one_core_run_side_by_side(small_book: SmallBook) -> None:
-    small_book.page("reader", cell(MEETS.format(me="reader", other="alone")), front="cores: 1\n")
-    small_book.page("alone", cell(MEETS.format(me="alone", other="reader")), front="cores: 1\n")
+def test_pages_run_two_at_a_time_on_a_core_each(small_book: SmallBook) -> None:
+    said = "from residual.experiments.recording import WORKERS\nprint('workers:', WORKERS)"
+    small_book.page("reader", cell(MEETS.format(me="reader", other="alone")) + cell(said))
+    small_book.page("alone", cell(MEETS.format(me="alone", other="reader")))
     build = small_book.build()
     assert build.code == 0, build.output
-    assert sorted(build.ran) == ["alone", "reader"]
+    assert build.ran == ["reader", "alone"]
+    assert "workers: 1" in text_of(small_book, "reader")
 
 
-@pytest.mark.parametrize("cores", ["0", "3", "many"])
-def test_cores_that_no_page_has(small_book: SmallBook, cores: str) -> None:
-    small_book.page("reader", cell("1"), front=f"cores: {cores}\n")
+def test_a_page_that_runs_alone_has_both_cores(small_book: SmallBook) -> None:
+    said = "from residual.experiments.recording import WORKERS\nprint('workers:', WORKERS)"
+    small_book.page("reader", cell(said))
     build = small_book.build()
-    assert (build.code != 0, build.ran) == (True, [])
-    assert re.search(rf"reader: cores in the front matter must be 1 to 2, got '?{cores}'?\n", build.output)
+    assert (build.code, build.ran) == (0, ["reader"])
+    assert "workers: 2" in text_of(small_book, "reader")
+    assert "Run in" in text_of(small_book, "reader")
+    assert "on 2 of the machine's cores" in text_of(small_book, "reader")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_build_and_its_kernel(small_book: SmallBook, number: signal.Signals) -> None:
-    """nbclient would end the kernel of one page and let the next one begin."""
-    kernel = small_book.folder / "kernel.txt"
-    hangs = cell(f"import os, time\nprint(os.getpid(), file=open('{kernel}', 'w'), flush=True)\ntime.sleep(600)")
-    for name in ("chain", "reader"):
+    """nbclient would end the kernels of two pages and let the third begin."""
+    kernels = small_book.folder / "kernels.txt"
+    hangs = cell(f"import os, time\nprint(os.getpid(), file=open('{kernels}', 'a'), flush=True)\ntime.sleep(600)")
+    for name in ("chain", "reader", "alone"):
         small_book.page(name, hangs)
     with small_book.start() as build:
-        wait_until(lambda: kernel.exists() and kernel.read_text().endswith("\n"))
+        wait_until(lambda: kernels.exists() and len(kernels.read_text().splitlines()) == 2)
         os.killpg(build.pid, number)
         output, _ = build.communicate()
     assert build.returncode != 0, output
-    assert small_book.log.read_text().split() == ["chain"]
-    wait_until(lambda: not psutil.pid_exists(int(kernel.read_text())))
+    assert sorted(small_book.log.read_text().split()) == ["chain", "reader"]
+    wait_until(lambda: not any(psutil.pid_exists(int(pid)) for pid in kernels.read_text().split()))
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -300,7 +339,7 @@ def test_the_status_page_lists_every_page(built_book: SmallBook) -> None:
     assert list(rows) == ["chain", "reader", "alone", "appendix", "index"]
     for page in ("chain", "reader", "alone"):
         time, memory, commit = rows[page]
-        assert re.fullmatch(r"\d+\.\d s", time)
+        assert re.fullmatch(r"\d+\.\d s on [12] of 2 cores", time)
         assert re.fullmatch(r"\d\.\d\d GB", memory)
         assert re.fullmatch(COMMIT, commit)
     assert rows["index"][0] == "not run: only a cover"
@@ -325,5 +364,7 @@ def test_every_foot_says_how_the_page_was_made(built_book: SmallBook) -> None:
         if page in ("index", "appendix"):
             assert "This page runs no code: " in text
         else:
-            assert re.search(r"Run in \d+\.\d s, with at most \d\.\d\d GB of memory\.", text)
+            assert re.search(
+                r"Run in \d+\.\d s on [12] of the machine's cores, with at most \d\.\d\d GB of memory\.", text
+            )
             assert ("Seeds: 0, 1, 2, 5." if page == "chain" else "No random numbers") in text

@@ -26,7 +26,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from small_book import ROOT, SmallBook
 
-from execution import cores_of, side_by_side
+from execution import side_by_side
 from notebook_text import Text, cells_of
 from notebooks import start, to_notebook
 from page_run import KEY, PageError
@@ -161,16 +161,14 @@ def runs(site: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.Te
             extra_arguments=["--log-level=ERROR"],
         )
         try:
-            await client.async_execute(env={**os.environ, "OMP_NUM_THREADS": "1"})
+            await client.async_execute(env={**os.environ, "OMP_NUM_THREADS": "1", "RESIDUAL_WORKERS": "1"})
         except FAILURES as error:
             return error
         return alone
 
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         print(f"\nRunning {len(wanted)} notebooks: {', '.join(wanted)}")
-    return dict(
-        zip(wanted, asyncio.run(side_by_side([(cores_of(PAGES[p]), partial(run, p)) for p in wanted])), strict=True)
-    )
+    return dict(zip(wanted, asyncio.run(side_by_side([partial(run, page) for page in wanted])), strict=True))
 
 
 def test_one_of_each_part_runs_by_itself_and_says_the_same(site: Path, runs: Runs) -> None:

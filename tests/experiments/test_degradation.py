@@ -49,6 +49,28 @@ def test_a_sweep_is_the_same_however_it_is_spread() -> None:
         assert all(0 <= error <= 100 for error in (run.train_error, run.test_error, *run.curve))
 
 
+def test_pages_of_one_build_train_a_net_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = train(8, True, TINY)
+    monkeypatch.setenv("RESIDUAL_CHECKPOINTS", str(tmp_path))
+    assert train(8, True, TINY) == before
+    (kept,) = tmp_path.iterdir()
+    written = kept.stat().st_mtime_ns
+    assert train(8, True, TINY) == before
+    assert [path.stat().st_mtime_ns for path in tmp_path.iterdir()] == [written]  # not trained again
+
+    others = [
+        (14, True, TINY, True),
+        (8, False, TINY, True),
+        (8, True, TINY, False),
+        (8, True, replace(TINY, seed=1), True),
+    ]
+    for depth, residual, recipe, zero_init in others:
+        train(depth, residual, recipe, zero_init=zero_init)
+    assert len(list(tmp_path.iterdir())) == 1 + len(others)
+    train(8, False, TINY, zero_init=False)  # a plain net has no weights to start at zero: it is one of them
+    assert len(list(tmp_path.iterdir())) == 1 + len(others)
+
+
 def test_a_run_does_not_depend_on_the_callers_threads_or_random_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     first = train(8, True, replace(TINY, seed=3))
     threads: list[int] = []

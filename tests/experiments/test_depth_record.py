@@ -88,7 +88,7 @@ def test_arguments_reach_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     for given in ((), ("--depths", "32,44", "--seeds", "5", "--workers", "1")):
         cli.app(["depth", "--out", "runs.json", *given], standalone_mode=False)
     assert called == [
-        (Path("runs.json"), {"depths": [110, 218], "seeds": [0, 1, 2], "workers": 2}),
+        (Path("runs.json"), {"depths": [56, 110, 218], "seeds": [0, 1, 2], "workers": 2}),
         (Path("runs.json"), {"depths": [32, 44], "seeds": [5], "workers": 1}),
     ]
 

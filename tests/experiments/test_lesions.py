@@ -24,7 +24,7 @@ NAMES = [f"layer{stage}.{block}" for stage in (1, 2) for block in range(3)]
 
 @pytest.fixture(autouse=True)
 def small_nets(monkeypatch: pytest.MonkeyPatch) -> None:
-    nets = {"deep": {"depth": 14, "width": 4}, "plain": {"depth": 14, "width": 4, "residual": False}}
+    nets = {"deep": (14, True, False), "plain": (14, False, False)}
     monkeypatch.setattr(solutions, "NETS", nets)
 
 

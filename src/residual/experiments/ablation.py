@@ -15,7 +15,7 @@ from sklearn.metrics import confusion_matrix
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from residual.experiments.recording import alone, images_of
+from residual.experiments.recording import WORKERS, alone, images_of
 from residual.experiments.stats import Interval, mean_interval
 from residual.training import Recipe, error_rate, fit, predictions
 from residual.vision.cifar import CifarNet
@@ -161,7 +161,7 @@ def first_images(data: ImageData, images: int | None) -> ImageData:
 
 
 def ablate(
-    seeds: Sequence[int] = SEEDS, *, recipe: Recipe = RECIPE, workers: int = 2, progress: bool = True
+    seeds: Sequence[int] = SEEDS, *, recipe: Recipe = RECIPE, workers: int = WORKERS, progress: bool = True
 ) -> list[Run]:
     """Train ResNet-20 on the digits from every seed by the whole recipe and without each piece, `workers` at a time."""
     arms = [(without, seed) for seed in seeds for without in WITHOUT]

@@ -18,7 +18,7 @@ from residual.experiments.ablation import (
     place,
     run_all,
 )
-from residual.experiments.recording import check_same, runs_of, write_each
+from residual.experiments.recording import WORKERS, check_same, runs_of, write_each
 from residual.training import Recipe
 from residual.vision.data import cifar10
 
@@ -35,7 +35,7 @@ def record(
     seeds: Sequence[int] = SEEDS,
     images: int = IMAGES,
     recipe: Recipe = RECIPE,
-    workers: int = 2,
+    workers: int = WORKERS,
 ) -> None:
     """Train on CIFAR-10 and write `out` after every network; called again, go on where it was cut off.
 

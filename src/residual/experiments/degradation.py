@@ -12,13 +12,13 @@ from pathlib import Path
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from residual.experiments.recording import alone, check_same, images_of, runs_of, write_each
+from residual.experiments.recording import WORKERS, alone, check_same, images_of, runs_of, shared_checkpoint, write_each
 from residual.experiments.stats import Interval, mean_interval
-from residual.training import Recipe, error_rate, fit
+from residual.training import History, Recipe, error_rate, fit
 from residual.vision.cifar import CifarNet
 from residual.vision.data import cifar10, crop_and_flip
 
-DEPTHS = (20, 32, 56)
+DEPTHS = (8, 20, 56)
 SEEDS = (0, 1, 2)
 # Test error (%) of residual nets on CIFAR-10 by depth: He et al. (2015), Table 6.
 PUBLISHED = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43}
@@ -47,6 +47,36 @@ class Run:
         return f"{'residual' if self.residual else 'plain'}-{self.depth}"
 
 
+def trained(
+    depth: int,
+    residual: bool,
+    recipe: Recipe,
+    *,
+    zero_init: bool = True,
+    folder: Path | None = None,
+    checkpoint: Path | None = None,
+) -> tuple[CifarNet, History]:
+    """Train one network from `recipe.seed`, on one thread so that the result does not depend on the number of cores.
+
+    Args:
+        depth: of the net, 6n + 2.
+        residual: with skips, or plain.
+        recipe: how to train; its seed also decides the initial weights.
+        zero_init: start the blocks of a residual net as identities, which helps a short run (Goyal et al. 2017).
+        folder: CIFAR-10's binary files (trained on with crops and flips); None trains on scikit-learn's digits.
+        checkpoint: where to keep the state after each epoch; of nets for the digits, several pages share one.
+    """
+    data = images_of(folder)
+    zero_init_residual = residual and zero_init
+    if checkpoint is None and folder is None:
+        checkpoint = shared_checkpoint(depth, residual, zero_init_residual, recipe)
+    with alone(recipe.seed):
+        model = CifarNet(depth, residual=residual, zero_init_residual=zero_init_residual, in_channels=data.channels)
+        augment = crop_and_flip if folder else None
+        history = fit(model, data, recipe, augment=augment, checkpoint=checkpoint, progress=False)
+    return model, history
+
+
 def train(
     depth: int,
     residual: bool,
@@ -56,22 +86,10 @@ def train(
     folder: Path | None = None,
     checkpoint: Path | None = None,
 ) -> Run:
-    """Train one network from `recipe.seed`, on one thread so that the result does not depend on the number of cores.
-
-    Args:
-        depth: of the net, 6n + 2.
-        residual: with skips, or plain.
-        recipe: how to train; its seed also decides the initial weights.
-        zero_init: start the blocks of a residual net as identities, which helps a short run (Goyal et al. 2017).
-        folder: CIFAR-10's binary files (trained on with crops and flips); None trains on scikit-learn's digits.
-        checkpoint: where to keep the state after each epoch.
-    """
+    """Train one network and measure it; the arguments are those of `trained`."""
     data = images_of(folder)
+    model, history = trained(depth, residual, recipe, zero_init=zero_init, folder=folder, checkpoint=checkpoint)
     with alone(recipe.seed):
-        zero_init_residual = residual and zero_init
-        model = CifarNet(depth, residual=residual, zero_init_residual=zero_init_residual, in_channels=data.channels)
-        augment = crop_and_flip if folder else None
-        history = fit(model, data, recipe, augment=augment, checkpoint=checkpoint, progress=False)
         shown = slice(TRAIN_IMAGES_EVALUATED)
         return Run(
             depth=depth,
@@ -88,7 +106,7 @@ def sweep(
     seeds: Sequence[int] = SEEDS,
     *,
     recipe: Recipe = DIGITS_RECIPE,
-    workers: int = 2,
+    workers: int = WORKERS,
     progress: bool = True,
 ) -> list[Run]:
     """Train plain and residual nets of every depth from every seed on the digits, `workers` at a time."""
@@ -102,7 +120,7 @@ def without_zeros(
     seeds: Sequence[int] = SEEDS,
     *,
     recipe: Recipe = DIGITS_RECIPE,
-    workers: int = 2,
+    workers: int = WORKERS,
     progress: bool = True,
 ) -> list[Run]:
     """Residual nets that start like the plain ones, without zeroed batch-norm weights: all that is left is the skip."""
@@ -168,7 +186,7 @@ def record(
     depths: Sequence[int] = (20, 56),
     seeds: Sequence[int] = (0, 1),
     recipe: Recipe = CIFAR10_RECIPE,
-    workers: int = 2,
+    workers: int = WORKERS,
 ) -> None:
     """Run the sweep on CIFAR-10 and write `out` after every network; called again, go on where it was cut off.
 

@@ -16,14 +16,14 @@ from torch import nn
 from tqdm import tqdm
 
 from residual.experiments.limits import Steps, first_steps
-from residual.experiments.recording import alone, images_of
+from residual.experiments.recording import WORKERS, alone, images_of
 from residual.experiments.stats import Interval, mean_interval, slope
 from residual.training import Recipe, error_rate, fit
 from residual.vision import CifarNet, NormFreeBlock, PreActBlock
 
 R = TypeVar("R")
 
-DEPTHS = (8, 20, 56)  # 6n + 2
+DEPTHS = (8, 20)  # 6n + 2
 SEEDS = (0, 1, 2)
 ARMS: Mapping[str, Mapping[str, Any]] = {
     "plain": {"residual": False},
@@ -118,7 +118,7 @@ def train(arm: str, depth: int, seed: int, *, peak_lr: float, recipe: Recipe = R
 
 
 def choose_rates(
-    arms: Iterable[str] = ARMS, *, rates: Sequence[float] = RATES, workers: int = 2, progress: bool = True
+    arms: Iterable[str] = ARMS, *, rates: Sequence[float] = RATES, workers: int = WORKERS, progress: bool = True
 ) -> tuple[dict[str, float], list[Run]]:
     """A learning rate for each arm, and the runs it was chosen by.
 
@@ -141,7 +141,7 @@ def sweep(
     depths: Sequence[int] = DEPTHS,
     seeds: Sequence[int] = SEEDS,
     *,
-    workers: int = 2,
+    workers: int = WORKERS,
     progress: bool = True,
 ) -> list[Run]:
     """Train every arm in `rates`, at its rate, at every depth, from every seed.
@@ -196,7 +196,9 @@ def trend(runs: Sequence[Run], arm: str, field: str) -> Interval:
     )
 
 
-def very_deep(seeds: Sequence[int] = SEEDS, *, steps: int = 10, workers: int = 2, progress: bool = True) -> list[Steps]:
+def very_deep(
+    seeds: Sequence[int] = SEEDS, *, steps: int = 10, workers: int = WORKERS, progress: bool = True
+) -> list[Steps]:
     """`first_steps` of `VERY_DEEP`, a net of more than 1,000 layers, from every seed."""
     jobs = [partial(first_steps, VERY_DEEP, seed, steps=steps, arms=ARMS) for seed in seeds]
     return list(run_all(jobs, workers=workers, bar="deep nets started" if progress else None))

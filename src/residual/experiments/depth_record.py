@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from residual.experiments.depth import ARMS, RATES, RECIPE, SEEDS, Run, run_all, train
-from residual.experiments.recording import check_same, runs_of, write_each
+from residual.experiments.recording import WORKERS, check_same, runs_of, write_each
 
-DEPTHS = (110, 218)
-RECORDED = tuple(arm for arm in ARMS if arm != "plain")  # which is lost before
+DEPTHS = (56, 110, 218)
+RECORDED = tuple(arm for arm in ARMS if arm != "plain")  # which is lost at 56 layers; the page trains that one
 DATA = "digits"
 
 
@@ -21,7 +21,7 @@ def record(
     arms: Sequence[str] = RECORDED,
     depths: Sequence[int] = DEPTHS,
     seeds: Sequence[int] = SEEDS,
-    workers: int = 2,
+    workers: int = WORKERS,
 ) -> None:
     """Train every arm at both rates and write `out` after every net; called again, go on where it was cut off.
 

@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from residual.experiments.gradient_flow import SEEDS
 from residual.experiments.stats import Interval, median_interval
 from residual.probes.gradients import GradientProfile, gradient_profile
 from residual.vision.basic import BasicBlock
@@ -22,6 +21,7 @@ from residual.vision.cifar import CifarNet
 from residual.vision.data import digits
 
 DEPTHS = (20, 56, 110)
+SEEDS = tuple(range(6))
 ARMS: dict[str, dict[str, Any]] = {
     "plain": {"residual": False},
     "residual": {"residual": True},

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from torch import Tensor
 from tqdm import tqdm
 
-from residual.experiments.recording import alone
+from residual.experiments.recording import WORKERS, alone
 from residual.experiments.solutions import Solution
 from residual.probes.landscape import Slice, filter_normalized, loss_slice, sharpness
 from residual.vision import CifarNet
@@ -21,7 +21,7 @@ from residual.vision.data import digits
 
 STEPS = tuple(float(step) for step in np.linspace(-1, 1, 21))
 STEP = 0.5
-IMAGES = 256
+IMAGES = 128
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ def around(solution: Solution, *, directions: int = 6) -> Around:
     return Around(solution.name, solution.seed, line, rise)
 
 
-def surroundings(solutions: Sequence[Solution], *, workers: int = 2, progress: bool = True) -> list[Around]:
+def surroundings(solutions: Sequence[Solution], *, workers: int = WORKERS, progress: bool = True) -> list[Around]:
     """`around` of every solution, `workers` at a time, in their order."""
     found = Parallel(n_jobs=workers, return_as="generator")(delayed(around)(solution) for solution in solutions)
     return list(tqdm(found, total=len(solutions), desc="landscapes", disable=not progress))
 
 
-def planes(solutions: Sequence[Solution], *, workers: int = 2) -> list[Slice]:
+def planes(solutions: Sequence[Solution], *, workers: int = WORKERS) -> list[Slice]:
     """`plane` of every solution, `workers` at a time, in their order."""
     return list(Parallel(n_jobs=workers)(delayed(plane)(solution) for solution in solutions))
 

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from scipy.stats import kendalltau
 from tqdm import tqdm
 
-from residual.experiments.recording import alone, images_of
+from residual.experiments.recording import WORKERS, alone, images_of
 from residual.experiments.solutions import Solution
 from residual.probes.blocks import Block, find_blocks
 from residual.probes.lesions import removed, swapped
@@ -142,7 +142,7 @@ def order_correlation(names: Sequence[str], pairs: Sequence[tuple[str, str]]) ->
     return float(kendalltau(range(len(names)), order).statistic)
 
 
-def studies(solutions: Sequence[Solution], *, workers: int = 2, progress: bool = True) -> list[Lesions]:
+def studies(solutions: Sequence[Solution], *, workers: int = WORKERS, progress: bool = True) -> list[Lesions]:
     """`study` of every solution, `workers` at a time, in their order."""
     found = Parallel(n_jobs=workers, return_as="generator")(delayed(study)(solution) for solution in solutions)
     return list(tqdm(found, total=len(solutions), desc="networks hurt", disable=not progress))

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
 from residual.experiments.networks import IMAGE, MAKERS, last_map_sees
-from residual.experiments.recording import alone
+from residual.experiments.recording import WORKERS, alone
 from residual.probes.cost import cost
 from residual.probes.effective_field import effective_field, shares_within, side_holding
 from residual.vision import CifarNet, PreActBlock
@@ -125,7 +125,7 @@ def first_steps(
     seed: int,
     *,
     depth: int = DEPTH,
-    steps: int = 6,
+    steps: int = 4,
     images: int = 32,
     arms: Mapping[str, Mapping[str, Any]] = ARMS,
 ) -> Steps:
@@ -159,12 +159,12 @@ def first_steps(
     return Steps(arm, seed, tuple(losses), tuple(gradients))
 
 
-def fields(seeds: Sequence[int] = SEEDS, *, workers: int = 2, progress: bool = True) -> list[Field]:
+def fields(seeds: Sequence[int] = SEEDS, *, workers: int = WORKERS, progress: bool = True) -> list[Field]:
     """`measure_field` of every net in `NETS` from every seed."""
     return _all(measure_field, NETS, seeds, workers=workers, bar="fields measured" if progress else None)
 
 
-def thousand_layers(seeds: Sequence[int] = SEEDS, *, workers: int = 2, progress: bool = True) -> list[Steps]:
+def thousand_layers(seeds: Sequence[int] = SEEDS, *, workers: int = WORKERS, progress: bool = True) -> list[Steps]:
     """`first_steps` of every arm from every seed."""
     return _all(first_steps, tuple(ARMS), seeds, workers=workers, bar="deep nets started" if progress else None)
 

@@ -21,6 +21,7 @@ from residual.experiments.guard_data import Tables, tables
 from residual.experiments.guard_times import Contamination, Density, Origin, contamination, density, origin
 from residual.experiments.guard_values import OnlyAttacks, drawn, only_attacks, shared_entities
 from residual.experiments.guards import Guards
+from residual.experiments.recording import WORKERS
 from residual.ocsf.simulate.calendar import DAY, HOUR, START
 from residual.ocsf.simulate.records import WRITERS
 from residual.ocsf.simulate.simulation import simulation
@@ -45,7 +46,7 @@ def measure(
     days: int = 8,
     episodes: float = 60.0,
     hardness: float = 1.0,
-    workers: int = 2,
+    workers: int = WORKERS,
 ) -> tuple[Guards, Tables]:
     """All guards, measured in `workers` processes; and the tables of the first organization.
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
-from residual.experiments.recording import alone
+from residual.experiments.recording import WORKERS, alone
 from residual.experiments.solutions import Solution
 from residual.probes.branches import BranchSize, branch_sizes
 from residual.probes.paths import PathGradients
@@ -148,12 +148,14 @@ def in_trained_net(solution: Solution, *, samples: int = SAMPLES) -> PathLengths
         return _on_digits(solution.net, solution.seed, samples)
 
 
-def in_new_nets(seeds: Sequence[int] = SEEDS, *, workers: int = 2, progress: bool = True) -> list[PathLengths]:
+def in_new_nets(seeds: Sequence[int] = SEEDS, *, workers: int = WORKERS, progress: bool = True) -> list[PathLengths]:
     """`in_new_net` from every seed, `workers` at a time."""
     return _all([delayed(in_new_net)(seed) for seed in seeds], workers=workers, progress=progress)
 
 
-def in_trained_nets(solutions: Sequence[Solution], *, workers: int = 2, progress: bool = True) -> list[PathLengths]:
+def in_trained_nets(
+    solutions: Sequence[Solution], *, workers: int = WORKERS, progress: bool = True
+) -> list[PathLengths]:
     """`in_trained_net` of every solution, `workers` at a time, in their order."""
     return _all([delayed(in_trained_net)(solution) for solution in solutions], workers=workers, progress=progress)
 

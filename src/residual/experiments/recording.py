@@ -3,6 +3,8 @@
 Told in `CONTRIBUTING.md`.
 """
 
+import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, asdict, fields
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 R = TypeVar("R", bound="DataclassInstance")
+# Processes that an experiment spreads its networks over where its caller does not say. A build that runs several pages
+# side by side gives each of them one.
+WORKERS = int(os.environ.get("RESIDUAL_WORKERS", "2"))
 
 
 @contextmanager
@@ -40,6 +45,16 @@ def alone(seed: int) -> Iterator[None]:
 def images_of(folder: Path | None) -> ImageData:
     """CIFAR-10 from `folder`, or scikit-learn's digits for None; read once a process."""
     return cifar10(folder) if folder else digits()
+
+
+def shared_checkpoint(*net: Any) -> Path | None:
+    """Where the pages of one build keep a trained net for each other, or None outside of a build.
+
+    Args:
+        net: all that decides the net's weights, the code aside; each must have a `repr` that tells it from others.
+    """
+    folder = os.environ.get("RESIDUAL_CHECKPOINTS")
+    return Path(folder, hashlib.sha256(repr(net).encode()).hexdigest() + ".safetensors") if folder else None
 
 
 def check_same(out: Path, recipe: Recipe, *, label: str, **settings: Any) -> None:

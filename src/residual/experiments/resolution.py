@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
-from residual.experiments.recording import alone
+from residual.experiments.recording import WORKERS, alone
 from residual.training import Recipe, error_rate, fit
 from residual.vision import CifarNet
 from residual.vision.data import digits
@@ -77,7 +77,7 @@ def train_at(sizes: Sequence[int], recipe: Recipe = RECIPE, *, tested: Sequence[
     return SizeRun(tuple(sizes), recipe.seed, errors, with_statistics, brought_back)
 
 
-def sweep(seeds: Sequence[int] = SEEDS, *, workers: int = 2, progress: bool = True) -> list[SizeRun]:
+def sweep(seeds: Sequence[int] = SEEDS, *, workers: int = WORKERS, progress: bool = True) -> list[SizeRun]:
     """A net trained at one size and one trained at mixed sizes, from every seed."""
     arms = [(sizes, replace(RECIPE, seed=seed)) for sizes in ((TRAINED,), MIXED) for seed in seeds]
     runs = Parallel(n_jobs=workers, return_as="generator")(delayed(train_at)(*arm) for arm in arms)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from residual.experiments.depth import ARMS, SCALES, run_all, set_scales
-from residual.experiments.recording import alone, images_of
+from residual.experiments.recording import WORKERS, alone, images_of
 from residual.experiments.stats import slope
 from residual.probes.gradients import gradient_profile
 from residual.vision import ResNet
@@ -95,7 +95,7 @@ def measure(arm: str, blocks: int, seed: int, *, width: int = 16, images: int = 
 
 
 def sweep(
-    blocks: Sequence[int] = BLOCKS, seeds: Sequence[int] = SEEDS, *, workers: int = 2, progress: bool = True
+    blocks: Sequence[int] = BLOCKS, seeds: Sequence[int] = SEEDS, *, workers: int = WORKERS, progress: bool = True
 ) -> dict[tuple[str, int], list[Signal]]:
     """`measure` of every stack from every seed, by arm and number of blocks."""
     stacks = [(arm, number) for arm in STACKS for number in blocks]

@@ -164,7 +164,7 @@ class Training:
     by_parts: float
 
 
-def compare_training(seed: int, *, depth: int = 8, batch: int = 64, steps: int = 20) -> Training:
+def compare_training(seed: int, *, depth: int = 8, batch: int = 64, steps: int = 12) -> Training:
     """Train a CIFAR net on the digits by momentum SGD; `batch` images a step, the same in all three runs."""
     parallel.use_host_devices(DEVICES)
     with torch.random.fork_rng(devices=[]):
