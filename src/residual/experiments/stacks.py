@@ -20,7 +20,7 @@ from residual.probes.shattering import correlation, input_gradients
 from residual.vision import CifarNet
 from residual.vision.data import digits
 
-SEEDS = tuple(range(6))
+SEEDS = tuple(range(10))
 DEPTHS = (3, 5, 10, 24, 50, 100)  # 24 and 50 are those of Balduzzi et al. (2017), Figure 1
 NETS = (20, 56, 110)
 WIDTH = 64  # of the stacks whose Jacobian is taken
