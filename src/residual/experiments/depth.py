@@ -197,7 +197,7 @@ def trend(runs: Sequence[Run], arm: str, field: str) -> Interval:
 
 
 def very_deep(
-    seeds: Sequence[int] = SEEDS, *, steps: int = 10, workers: int = WORKERS, progress: bool = True
+    seeds: Sequence[int] = SEEDS, *, steps: int = 20, workers: int = WORKERS, progress: bool = True
 ) -> list[Steps]:
     """`first_steps` of `VERY_DEEP`, a net of more than 1,000 layers, from every seed."""
     jobs = [partial(first_steps, VERY_DEEP, seed, steps=steps, arms=ARMS) for seed in seeds]
