@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from joblib import Parallel, delayed
 from tqdm import tqdm
@@ -77,18 +78,10 @@ def trained(
     return model, history
 
 
-def train(
-    depth: int,
-    residual: bool,
-    recipe: Recipe,
-    *,
-    zero_init: bool = True,
-    folder: Path | None = None,
-    checkpoint: Path | None = None,
-) -> Run:
+def train(depth: int, residual: bool, recipe: Recipe, *, folder: Path | None = None, **options: Any) -> Run:
     """Train one network and measure it; the arguments are those of `trained`."""
     data = images_of(folder)
-    model, history = trained(depth, residual, recipe, zero_init=zero_init, folder=folder, checkpoint=checkpoint)
+    model, history = trained(depth, residual, recipe, folder=folder, **options)
     with alone(recipe.seed):
         shown = slice(TRAIN_IMAGES_EVALUATED)
         return Run(
