@@ -28,7 +28,7 @@ book: setup site
 site:
 	@rm -rf _build/.doctrees
 	@mkdir -p _build/html/_static
-	@$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . --quiet -W -n --keep-going
+	@$(BIN)/python book/_ext/build.py build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . --quiet -W -n --keep-going
 
 test: setup browser check site
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
@@ -74,11 +74,11 @@ lab: setup
 bench: setup
 	@for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
-# pip-compile sees a local build's version ("2.13.0+cpu"); the pin must fit every build.
+# pip-compile sees a local build's version ("2.13.0+cpu"), but the pin must fit every build; and the package itself.
 lock: .venv/installed
 	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
-		--extra nnx --extra book --extra dev --output-file requirements.txt pyproject.toml
-	@sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.txt
+		--extra book --extra dev --output-file requirements.txt pyproject.toml
+	@sed -i -e 's/^\(torch==[0-9.]*\)+.*/\1/' -e '/^residual @ /d' requirements.txt
 
 clean:
 	rm -rf .venv _build node_modules book/_static/vendor src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

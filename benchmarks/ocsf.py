@@ -24,12 +24,12 @@ import polars as pl
 from parts.ocsf_columns import peer
 from parts.ocsf_reading import READERS, columns
 
-from residual.experiments.records import provenance, write_record
-from residual.ocsf.bulk import validate_folder
 from residual.ocsf.read import read
 from residual.ocsf.schema import features
-from residual.ocsf.simulate import simulate
+from residual.ocsf.validate import validate_folder
+from residual.simulate import simulate
 from residual.tabular import TableEncoder
+from residual_book.recording import provenance, write_record
 
 USERS, DAYS = 190, 14  # a million events
 CHUNK = 1 << 16  # events that are encoded by turns

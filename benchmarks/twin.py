@@ -1,4 +1,4 @@
-"""Prediction and a training step of ResNet-18 and ResNet-50: the JAX twin beside torch, from the same weights.
+"""Prediction and a training step of ResNet-18 and ResNet-50: the JAX copy beside torch, from the same weights.
 
 Arms take turns, so that a machine that slows down slows all of them; the median of the ratios is what to quote.
 Compiling is not counted: every arm has run once before the first round. The machine must be idle: where others use its
@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from parts.turns import Arms, take_turns
+from parts.turns import Arms, Comparison, take_turns
 from torch import Tensor
 
-from residual import nnx as jax_twin
+from residual import nnx as jax_nets
 from residual import vision
-from residual.experiments.records import provenance, write_record
-from residual.experiments.twin_speed import Speed, ratios
+from residual_book.recording import provenance, write_record
 
 ROUNDS = 6
 SIZE = 224
@@ -34,7 +33,7 @@ def prediction(model: vision.ResNet, images: Tensor) -> Arms:
     last = images.contiguous(memory_format=torch.channels_last)
     channels_last = copy.deepcopy(model).to(memory_format=torch.channels_last)
     fused = vision.fuse(model)
-    twin = jax_twin.from_torch(model)
+    jax_net = jax_nets.from_torch(model)
     array = np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy())
 
     def timed(net: torch.nn.Module, batch: Tensor) -> Callable[[], object]:
@@ -48,14 +47,14 @@ def prediction(model: vision.ResNet, images: Tensor) -> Arms:
         "torch": timed(model, images),
         "torch, channels last": timed(channels_last, last),
         "torch, fused": timed(fused, last),
-        "JAX": lambda: np.asarray(jax_twin.predict(twin, array)),
+        "JAX": lambda: np.asarray(jax_nets.predict(jax_net, array)),
     }
 
 
 def training_step(model: vision.ResNet, images: Tensor) -> Arms:
     labels = torch.arange(len(images))
-    twin = jax_twin.from_torch(model.train())
-    twin_optimizer = jax_twin.sgd(twin, lr=0.01, momentum=0.9, weight_decay=1e-4)
+    jax_net = jax_nets.from_torch(model.train())
+    jax_optimizer = jax_nets.sgd(jax_net, lr=0.01, momentum=0.9, weight_decay=1e-4)
     array = np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy())
 
     def timed(layout: torch.memory_format) -> Callable[[], object]:
@@ -75,7 +74,7 @@ def training_step(model: vision.ResNet, images: Tensor) -> Arms:
     return {
         "torch": timed(torch.contiguous_format),
         "torch, channels last": timed(torch.channels_last),
-        "JAX": lambda: float(jax_twin.train_step(twin, twin_optimizer, array, labels.numpy())),
+        "JAX": lambda: float(jax_nets.train_step(jax_net, jax_optimizer, array, labels.numpy())),
     }
 
 
@@ -85,9 +84,9 @@ def main() -> None:
     out = parser.parse_args().out
     load = round(os.getloadavg()[0], 2)  # mean number of processes at work in the last minute
     made = {**provenance(), **{package: version(package) for package in ("jax", "flax")}}
-    speeds = []
+    runs = []
     print(f"{SIZE}x{SIZE} pixels, {torch.get_num_threads()} threads, {ROUNDS} rounds in turn, load before: {load}")
-    for net, make in {"ResNet-18": vision.resnet18, "ResNet-50": vision.resnet50}.items():
+    for net, make in {"resnet18": vision.resnet18, "resnet50": vision.resnet50}.items():
         torch.manual_seed(0)
         model = make()
         for job, images, arms_of in (
@@ -95,26 +94,19 @@ def main() -> None:
             ("prediction", IMAGES, prediction),
             ("training step", IMAGES, training_step),
         ):
-            arms = arms_of(model, torch.randn(images, 3, SIZE, SIZE))
-            seconds = take_turns(arms, ROUNDS, threads=torch.get_num_threads())
-            of_job = [Speed(net, job, images, arm, tuple(times)) for arm, times in seconds.items()]
-            ((_, found),) = ratios(of_job).items()
-            for speed in of_job:
-                middle = 1000 * float(np.median(speed.seconds))
-                print(f"{net}, {job}, {images} images, {speed.arm:22} {middle:6.0f} ms, {found[speed.arm]} of torch's")
-            speeds += of_job
+            arms, threads = arms_of(model, torch.randn(images, 3, SIZE, SIZE)), torch.get_num_threads()
+            comparison = Comparison(job, net, images, threads, take_turns(arms, ROUNDS, threads=threads))
+            print(comparison, flush=True)
+            runs.append(comparison.record())
     if out:
         write_record(
             out,
             {
                 "command": "python benchmarks/twin.py --out results/twin-speed.json",
                 "provenance": made,
-                "threads": torch.get_num_threads(),
                 "load_before": load,
                 "pixels": SIZE,
-                "runs": [
-                    {**vars(speed), "seconds": [round(second, 6) for second in speed.seconds]} for speed in speeds
-                ],
+                "runs": runs,
             },
         )
 

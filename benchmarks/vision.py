@@ -18,7 +18,7 @@ from typing import Any
 from parts.peers import has_bf16, peers
 from parts.turns import Comparison
 
-from residual.experiments.records import provenance, write_record
+from residual_book.recording import provenance, write_record
 
 PARTS = ("inference", "training-step", "cifar")
 ROUNDS = 6  # a median's interval at 95 % needs as many

@@ -1,5 +1,6 @@
 """What several tests stand on: steady threads, hypothesis without a clock, and CIFAR-10 where it is at hand."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+# Nets of tests take less time than the start of a process to train them in; read when the book's code is imported.
+os.environ["RESIDUAL_WORKERS"] = "1"
 # No deadline: a test says what is true, not how fast. Derandomized: the same commit gives the same verdict.
 settings.register_profile("residual", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("residual")

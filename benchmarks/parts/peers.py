@@ -5,13 +5,13 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "shared"))
 
 
 def peers() -> tuple[ModuleType, ModuleType]:
     """torchvision and timm; ends the process with the name of what is not installed."""
     try:
-        torchvision = import_module("peers").torchvision()  # tests/peers.py
+        torchvision = import_module("peers").torchvision()  # tests/shared/peers.py
         import_module("PIL")
         return torchvision, import_module("timm")
     except ModuleNotFoundError as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from residual.experiments.stats import Interval, median_interval
+from residual_book.stats import Interval, median_interval
 
 Arms = dict[str, Callable[[], object]]  # the first is the peer that the others are measured against
 TURN_S = 0.2  # a turn lasts at least this long, so that a quick arm runs several times in it

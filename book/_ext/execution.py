@@ -67,7 +67,13 @@ def _toc_order(app: Sphinx) -> Any:
 
 def _is_notebook(env: BuildEnvironment, docname: str) -> bool:
     path = Path(env.doc2path(docname))
-    return path.suffix == ".md" and is_myst_markdown_notebook(path.read_text())
+    return path.suffix == ".md" and _is_notebook_once(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _is_notebook_once(path: Path, changed: int) -> bool:
+    """Asked as often, of a file whose time of change is `changed`."""
+    return is_myst_markdown_notebook(path.read_text())
 
 
 def why_stale(root: Path, page: Path, stored: Path) -> str | None:

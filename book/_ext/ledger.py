@@ -17,7 +17,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from execution import CORES, executed_pages
 from page_run import KEY, PageError
 from prose import paragraphs
-from residual import claims
+from residual_book import claims
 
 PAGE_SECONDS = 120  # of a page that has both cores
 PAGE_GIGABYTES = 3
@@ -68,7 +68,7 @@ class ClaimsLedger(_Gathering):
             many = f", seeds {_ranges(claim.seeds)}" if claim.seeds else ""
             rows.append(
                 [
-                    self.link(docname, claim.statement, f"#claim-{claim.id}"),
+                    f"{self.link(docname, claim.statement, f'#claim-{claim.id}')} `{claim.rule}`{{.rule}}",
                     f"{claim.says} ({{cite:t}}`{claim.source}`, {claim.where})",
                     f"{claim.measured}{many}",
                     f"**{claim.verdict}**",

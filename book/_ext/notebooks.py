@@ -1,9 +1,12 @@
 """Each page that runs code, as a notebook to download that runs and reads like the page.
 
-The text comes from the page's HTML (`notebook_text.py`), the code cells with their outputs from the page's run.
+The text comes from the page's HTML (`notebook_text.py`), the code cells with their outputs from the page's run. That
+takes a third of a build's time, so a notebook is kept for as long as all that it is made of stays the same.
 """
 
+import hashlib
 import re
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -17,20 +20,22 @@ from execution import executed_path, root_of
 from notebook_text import cells_of
 from page_run import KEY, PageError
 from presentation import repository
-from residual.files import write_atomically
+from residual.storage import write_atomically
 
+MAKERS = (Path(__file__), Path(__file__).with_name("notebook_text.py"))
 INSTALL = """\
-# Where the book's package is not installed yet, fetch and install it (a few minutes).
+# Where the book's code is not installed yet, fetch and install it (a few minutes).
 import importlib.util
 import sys
 from pathlib import Path
 
-if importlib.util.find_spec("residual") is None:
+if importlib.util.find_spec("residual_book") is None:
     !git clone --quiet --depth 1 {address}.git {folder}
     %pip install --quiet --editable "{folder}[book]"
-    sys.path.insert(0, str(Path("{folder}/src").resolve()))  # this kernel started before the package was there"""
+    # This kernel started before the code was there.
+    sys.path[:0] = [str(Path("{folder}", part).resolve()) for part in ("src", "book")]"""
 NEEDS = (
-    "> This notebook needs the package `residual` of the book *{title}*. "
+    "> This notebook needs the packages of the book *{title}*. "
     "In a copy of the book's repository, `make setup` installs it."
 )
 
@@ -122,11 +127,21 @@ def write_notebook(app: Sphinx, pagename: str, templatename: str, context: dict[
     notebooks = pages(app)
     if pagename not in notebooks:
         return
-    executed = nbformat.read(executed_path(app, pagename), as_version=4)
+    executed = executed_path(app, pagename)
     first = start(repository(root_of(app)), app.config.html_title)
-    notebook = to_notebook(context["body"], executed, pagename, notebooks=notebooks, first=first)
-    path = Path(app.outdir, "_sources", f"{pagename}.ipynb")
-    write_atomically(path, f"{nbformat.writes(notebook)}\n".encode())
+    parts = [context["body"], executed.read_text(), first.source, *sorted(notebooks), *map(Path.read_text, MAKERS)]
+    made_of = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    kept = Path(app.outdir).parent / "notebooks" / f"{pagename}.ipynb"
+    mark = kept.with_suffix(".sha256")
+    if not kept.exists() or not mark.exists() or mark.read_text() != made_of:
+        run = nbformat.read(executed, as_version=4)
+        notebook = to_notebook(context["body"], run, pagename, notebooks=notebooks, first=first)
+        mark.unlink(missing_ok=True)  # where the build stops between the two files, neither is trusted
+        write_atomically(kept, f"{nbformat.writes(notebook)}\n".encode())
+        write_atomically(mark, made_of.encode())
+    offered = Path(app.outdir, "_sources", f"{pagename}.ipynb")
+    offered.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(kept, offered)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

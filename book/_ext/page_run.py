@@ -24,11 +24,12 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from sphinx.errors import SphinxError
 from tqdm import tqdm
 
-from residual import claims
-from residual.experiments.records import provenance
-from residual.files import write_atomically
+from residual.storage import write_atomically
+from residual_book import claims
+from residual_book.recording import provenance
 
 KEY = "residual"  # of what we keep in the executed notebook's metadata
+SOURCES = ("src", "book/residual_book")  # whose code pages import
 CELL_TIMEOUT = 600  # seconds: five times a page's whole budget, so only a cell that hangs meets it
 
 # The first cell of a run notes every file that is opened; the last one reports those under the root, and the modules.
@@ -62,8 +63,8 @@ def digest(path: Path) -> str:
 
 
 def source_digest(root: Path) -> str:
-    """One hash of all of `src`, names and contents."""
-    files = sorted((root / "src").rglob("*.py"))
+    """One hash of the code of library and book, names and contents."""
+    files = sorted(file for folder in SOURCES for file in (root / folder).rglob("*.py"))
     return hashlib.sha256("".join(f"{f.relative_to(root)} {digest(f)}\n" for f in files).encode()).hexdigest()
 
 
@@ -71,7 +72,7 @@ async def run_page(root: Path, page: Path, stored: Path, *, label: str, checkpoi
     """Execute `page` in a new kernel and an empty folder, and keep the result at `stored`; others may run meanwhile.
 
     The page spreads its work over as many processes as it has `cores`. Pages that are given the same folder of
-    `checkpoints` train a network that they share once, while `src` stays as it is.
+    `checkpoints` train a network that they share once, while the code stays as it is.
 
     Raises:
         PageError: where a cell fails, or is not run; with the cell and its traceback.

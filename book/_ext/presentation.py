@@ -19,7 +19,7 @@ from sphinxcontrib import mermaid
 from execution import executed_pages, root_of
 from ledger import seeds
 from page_run import KEY, source_digest
-from residual.experiments.records import provenance
+from residual_book.recording import provenance
 
 MERMAID = "vendor/mermaid/mermaid.min.js"
 
@@ -49,7 +49,7 @@ class InlineDrawing(SphinxPostTransform):
 
 
 def foot(app: Sphinx, docname: str) -> str:
-    """How the page was made, as HTML: commit, hash of `src`, seeds, versions, machine, run time."""
+    """How the page was made, as HTML: commit, hash of the code, seeds, versions, machine, run time."""
     page = executed_pages(app).get(docname)
     if page is None:
         made, source = provenance(), source_digest(root_of(app))
@@ -64,7 +64,7 @@ def foot(app: Sphinx, docname: str) -> str:
         seeded = f"Seeds: {used}. " if used else "No random numbers stand behind its claims. "
     versions = ", ".join(f"{k} {v}" for k, v in made.items() if k not in ("commit", "date", "machine"))
     text = (
-        f"{ran} {seeded}Commit {made['commit']}, hash of src {source[:12]}, {made['date']}. "
+        f"{ran} {seeded}Commit {made['commit']}, hash of the code {source[:12]}, {made['date']}. "
         f"{versions}, on {made['machine']}."
     )
     return f'<footer class="made" aria-label="How this page was made"><p>{html.escape(text)}</p></footer>'

@@ -33,19 +33,18 @@ with open(os.environ["RAN"], "a") as log:
 CHAIN = """The answer is {glue:text}`answer:.0f`, not forty-two.
 
 ```{code-cell} ipython3
-from types import SimpleNamespace
 from myst_nb import glue
-from residual import claims
-from tiny.middle import answer
+from residual_book import claims
+from residual_book.stats import Interval
+from tiny_page.middle import answer
 
 glue("answer", answer(), display=False)
 claims.check(
     "answer-positive",
-    "The answer is above zero, even for a < b.",
-    holds=answer() > 0, value=SimpleNamespace(estimate=answer(), low=answer() - 1.5, high=answer() + 1.5),
+    holds=answer() > 0, value=Interval(answer(), answer() - 1.5, answer() + 1.5, 4),
     unit="points", seeds=(0, 1, 2, 5),
-    source="he2015", where="section 9",
-    says="all answers are positive", verdict="corrected",
+    statement="The answer is above zero, even for a < b.",
+    verdict=claims.corrected("he2015", "section 9", "all answers are positive"),
 );
 ```
 """
@@ -54,7 +53,7 @@ READER = """```{code-cell} ipython3
 import json, os
 from pathlib import Path
 
-recorded = Path(os.environ["PYTHONPATH"]).with_name("results") / "x.json"
+recorded = Path(os.environ["PYTHONPATH"].split(os.pathsep)[0]).with_name("results") / "x.json"
 print("recorded:", json.loads(recorded.read_text())["value"])
 ```
 """
@@ -98,7 +97,10 @@ class SmallBook:
         book.put("requirements.txt", "tiny==1\n")
         book.put("results/x.json", '{"value": 17}\n')
         book.put("src/tiny/__init__.py", "")
-        book.put("src/tiny/middle.py", "from tiny.deep import CONSTANT\n\n\ndef answer():\n    return 2 * CONSTANT\n")
+        book.put("book/tiny_page/__init__.py", "")
+        book.put(
+            "book/tiny_page/middle.py", "from tiny.deep import CONSTANT\n\n\ndef answer():\n    return 2 * CONSTANT\n"
+        )
         book.put("src/tiny/deep.py", "CONSTANT = 21\n")
         book.configure({"index": "only a cover", "appendix": "gathers"})
         book.put("book/index.md", "# A small book\n\nA cover.\n")
@@ -168,9 +170,10 @@ class SmallBook:
         ]
         # The make that may run these tests hands its own settings down; this one is nobody's child.
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "PYTEST"))}
+        packages = os.pathsep.join(str(self.folder / part) for part in ("src", "book"))
         return subprocess.Popen(
             command,
-            env=inherited | {"PYTHONPATH": str(self.folder / "src"), "RAN": str(self.log)},
+            env=inherited | {"PYTHONPATH": packages, "RAN": str(self.log)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -18,7 +18,7 @@ from small_book import SmallBook
 import execution
 import ledger
 import page_run
-from residual.experiments.records import provenance
+from residual_book.recording import provenance
 
 COMMIT = r"([0-9a-f]{12}(\+changes)?|unknown)"
 
@@ -29,9 +29,9 @@ def cell(code: str, tags: str = "") -> str:
 
 def claim(id: str, *, holds: bool = True) -> str:
     return (
-        "from residual import claims\n"
-        f'claims.check("{id}", "Two is more than one.", holds={holds}, value=2, source="he2015", where="section 1",\n'
-        '    says="the same", verdict="confirmed");'
+        "from residual_book import claims\n"
+        f'claims.check("{id}", holds={holds}, value=2, statement="Two is more than one.",\n'
+        '    verdict=claims.confirmed("he2015", "section 1", "the same"));'
     )
 
 
@@ -142,6 +142,13 @@ def test_a_constant_behind_two_imports_reaches_the_page(small_book: SmallBook, b
     assert source_of(small_book, "reader") == source_of(built_book, "reader")
 
 
+def test_the_books_own_code_reaches_its_page(small_book: SmallBook) -> None:
+    small_book.edit("book/tiny_page/middle.py", "2 * CONSTANT", "3 * CONSTANT")
+    build = small_book.build()
+    assert (build.code, build.ran) == (0, ["chain"])
+    assert "The answer is 63," in text_of(small_book, "chain")
+
+
 def test_a_recorded_file_reaches_the_page_that_reads_it(small_book: SmallBook) -> None:
     small_book.edit("results/x.json", "17", "18")
     build = small_book.build()
@@ -154,6 +161,7 @@ def test_a_changed_page_runs(small_book: SmallBook) -> None:
     build = small_book.build()
     assert (build.code, build.ran) == (0, ["alone"])
     assert "six times seven: 48" in text_of(small_book, "alone")
+    assert "six times seven: 48" in (small_book.folder / "_build/html/_sources/alone.ipynb").read_text()
 
 
 def test_changed_pins_run_every_page(small_book: SmallBook) -> None:
@@ -168,7 +176,7 @@ def test_a_file_that_changes_while_its_page_runs(tmp_path: Path, monkeypatch: py
     book = SmallBook.write(tmp_path / "book")
     book.page(
         "chain",
-        cell("from tiny import deep, middle\nprint(middle.answer())\nopen(deep.__file__, 'a').write(' ')"),
+        cell("from tiny import deep\nprint(deep.CONSTANT)\nopen(deep.__file__, 'a').write(' ')"),
     )
     page, stored = tmp_path / "book" / "book" / "chain.md", tmp_path / "stored.ipynb"
     monkeypatch.setenv("PYTHONPATH", str(book.folder / "src"))
@@ -227,7 +235,7 @@ else:
 
 
 def test_pages_run_two_at_a_time_on_a_core_each(small_book: SmallBook) -> None:
-    said = "from residual.experiments.recording import WORKERS\nprint('workers:', WORKERS)"
+    said = "from residual_book.recording import WORKERS\nprint('workers:', WORKERS)"
     small_book.page("reader", cell(MEETS.format(me="reader", other="alone")) + cell(said))
     small_book.page("alone", cell(MEETS.format(me="alone", other="reader")))
     build = small_book.build()
@@ -237,7 +245,7 @@ def test_pages_run_two_at_a_time_on_a_core_each(small_book: SmallBook) -> None:
 
 
 def test_a_page_that_runs_alone_has_both_cores(small_book: SmallBook) -> None:
-    said = "from residual.experiments.recording import WORKERS\nprint('workers:', WORKERS)"
+    said = "from residual_book.recording import WORKERS\nprint('workers:', WORKERS)"
     small_book.page("reader", cell(said))
     build = small_book.build()
     assert (build.code, build.ran) == (0, ["reader"])
@@ -303,8 +311,8 @@ def tables(book: SmallBook) -> list[str]:
 
 
 def source_of(book: SmallBook, page: str) -> str:
-    """The hash of src in a page's foot."""
-    found = re.search(r"hash of src ([0-9a-f]{12})", text_of(book, page))
+    """The hash of the code in a page's foot."""
+    found = re.search(r"hash of the code ([0-9a-f]{12})", text_of(book, page))
     assert found is not None
     return found[1]
 
@@ -314,7 +322,8 @@ def test_the_ledger_lists_the_claim(built_book: SmallBook) -> None:
     rows = soup.select("table.ledger tbody tr")
     assert len(rows) == 1
     claimed, says, measured, verdict = rows[0].find_all("td")
-    assert claimed.get_text().strip() == "The answer is above zero, even for a < b."
+    assert claimed.a.get_text().strip() == "The answer is above zero, even for a < b."
+    assert claimed.code.get_text() == "answer() > 0"
     assert "all answers are positive" in says.get_text()
     assert re.search(r"He et al\. \[2015\], section 9", " ".join(says.get_text().split()))
     assert measured.get_text().strip() == "42 (40.5 to 43.5) points, seeds 0 to 2, 5"
@@ -357,7 +366,7 @@ def test_every_foot_says_how_the_page_was_made(built_book: SmallBook) -> None:
         soup = BeautifulSoup(built_book.html(page), "html.parser")
         (foot,) = soup.select("article footer.made")
         text = foot.get_text()
-        assert re.search(rf"Commit {COMMIT}, hash of src [0-9a-f]{{12}}, \d{{4}}-\d\d-\d\d\.", text)
+        assert re.search(rf"Commit {COMMIT}, hash of the code [0-9a-f]{{12}}, \d{{4}}-\d\d-\d\d\.", text)
         assert made["machine"] in text
         for name in ("python", "torch", "numpy", "scikit-learn"):
             assert f"{name} {made[name]}" in text

@@ -384,7 +384,7 @@ def test_everything_reads_well(full: NotebookNode, full_book: SmallBook) -> None
 
 def test_cells_stand_where_they_do_on_the_page(full: NotebookNode) -> None:
     assert [cell.source.split("\n")[0] for cell in full.cells] == [
-        "# Where the book's package is not installed yet, fetch and install it (a few minutes).",
+        "# Where the book's code is not installed yet, fetch and install it (a few minutes).",
         "# Page full",
         "import os",
         READS[0],
@@ -437,7 +437,7 @@ def test_the_same_page_gives_the_same_file(full_book: SmallBook) -> None:
 def test_without_an_address_nothing_is_fetched(built_book: SmallBook) -> None:
     notebook = nbformat.read(built_book.folder / "_build/html/_sources/chain.ipynb", as_version=4)
     assert notebook.cells[0].cell_type == "markdown"
-    assert notebook.cells[0].source.startswith("> This notebook needs the package `residual`")
+    assert notebook.cells[0].source.startswith("> This notebook needs the packages of the book")
     assert "git clone" not in nbformat.writes(notebook)
 
 
@@ -455,7 +455,7 @@ def test_the_package_is_fetched_only_where_it_is_missing(installed: bool, monkey
             call.system("git clone --quiet --depth 1 https://example.org/reader/tiny-book.git tiny-book"),
             call.run_line_magic("pip", 'install --quiet --editable "tiny-book[book]"'),
         ]
-        assert sys.path == [str(Path("tiny-book/src").resolve())]
+        assert sys.path == [str(Path("tiny-book", part).resolve()) for part in ("src", "book")]
 
 
 @pytest.mark.parametrize("cells", [0, 2])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from flax import nnx
 
-from residual import nnx as twin
+from residual import nnx as jax_nets
 from residual import vision
 from residual.nnx.parallel import data_mesh, replicate, shard, use_host_devices
 
@@ -19,13 +19,13 @@ def model() -> vision.ResNet:
     return vision.CifarNet(8, width=4)
 
 
-def trained(model: vision.ResNet, devices: int, steps: int) -> tuple[list[float], twin.ResNet]:
-    ours = twin.from_torch(model)
-    optimizer = twin.sgd(ours, lr=0.1, momentum=0.9)
+def trained(model: vision.ResNet, devices: int, steps: int) -> tuple[list[float], jax_nets.ResNet]:
+    ours = jax_nets.from_torch(model)
+    optimizer = jax_nets.sgd(ours, lr=0.1, momentum=0.9)
     mesh = data_mesh(devices)
     replicate(mesh, ours, optimizer)
     images, labels = shard(mesh, IMAGES, LABELS)
-    return [float(twin.train_step(ours, optimizer, images, labels)) for _ in range(steps)], ours
+    return [float(jax_nets.train_step(ours, optimizer, images, labels)) for _ in range(steps)], ours
 
 
 def test_the_batch_is_really_sharded() -> None:
@@ -40,7 +40,7 @@ def test_the_batch_is_really_sharded() -> None:
 def test_loss_and_statistics_do_not_depend_on_the_number_of_devices(model: vision.ResNet) -> None:
     (one, first), (four, second) = (trained(model, devices, steps=1) for devices in (1, 4))
     assert four == pytest.approx(one, abs=1e-5)
-    ours, theirs = twin.to_torch(first).state_dict(), twin.to_torch(second).state_dict()
+    ours, theirs = jax_nets.to_torch(first).state_dict(), jax_nets.to_torch(second).state_dict()
     for key, value in ours.items():
         assert float((value - theirs[key]).abs().max()) < 1e-5, key
 

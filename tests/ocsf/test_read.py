@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sign_ins import TIME, sign_in, write_lines
 
-from residual.ocsf.limits import Limits
 from residual.ocsf.read import Table, read
+from residual.ocsf.records import Limits
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "security-lake" / "samples"
 

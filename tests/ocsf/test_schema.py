@@ -1,6 +1,6 @@
 import pytest
 
-from residual.ocsf.schema import CLASSES, captions, class_features, features, ocsf, requirement
+from residual.ocsf.schema import CLASSES, class_features, features, ocsf, required_columns
 
 COLUMNS = {  # class: flattened scalar columns at depth 2 and 3, with the profiles cloud, host and security_control
     3002: (275, 746),
@@ -88,17 +88,10 @@ def test_profiles_add_columns_and_depth_too() -> None:
     assert "cloud.provider" not in bare
 
 
-def test_requirement_is_that_of_the_weakest_step() -> None:
-    assert requirement(3002, "metadata.version") == "required"
-    assert requirement(3002, "metadata.product.name") == "recommended"
-    assert requirement(3002, "src_endpoint.ip") == "recommended"
-    assert requirement(3002, "cloud.provider") == "required"
-
-
-def test_captions() -> None:
-    assert captions(3002, "status_id") == {0: "Unknown", 1: "Success", 2: "Failure", 99: "Other"}
-    assert captions(3002, "type_uid")[300201] == "Authentication: Logon"
-    assert captions(3002, "time") == {}
+def test_required_columns_are_required_at_every_step() -> None:
+    assert required_columns() == (
+        "activity_id", "category_uid", "class_uid", "metadata.version", "severity_id", "time", "type_uid"
+    )  # fmt: skip
 
 
 def test_bad_arguments_are_named() -> None:
@@ -108,7 +101,3 @@ def test_bad_arguments_are_named() -> None:
         features(profiles=("clout",))
     with pytest.raises(ValueError, match="depth must be at least 1, got 0"):
         features(depth=0)
-    with pytest.raises(ValueError, match=r"path must be one of class 3002 .* got 'user\.zz'"):
-        requirement(3002, "user.zz")
-    with pytest.raises(ValueError, match=r"got 'time\.x'"):
-        requirement(3002, "time.x")

@@ -8,40 +8,40 @@ from residual.vision import BasicBlock, Bottleneck, CifarNet, PreActBlock, resne
 
 
 @pytest.mark.parametrize(
-    ("block", "depth", "first", "last"),
+    ("kind", "depth", "first", "last"),
     [(BasicBlock, 8, "conv1", "bn2"), (Bottleneck, 11, "conv1", "bn3"), (PreActBlock, 8, "bn1", "conv2")],
 )
 @pytest.mark.parametrize("shortcut", ["A", "B", "C"])
 def test_branch_begins_and_ends_where_the_paper_draws_it(
-    block: type[nn.Module], depth: int, first: str, last: str, shortcut: str
+    kind: type[nn.Module], depth: int, first: str, last: str, shortcut: str
 ) -> None:
-    net = CifarNet(depth, block=block, shortcut=shortcut, width=4)
+    net = CifarNet(depth, block=kind, shortcut=shortcut, width=4)
+    net.extra = nn.Module()
+    net.extra.downsample = None  # without layers it is no block
     blocks = find_blocks(net)
     assert list(blocks) == ["layer1.0", "layer2.0", "layer3.0"]
-    for name, found in blocks.items():
+    assert net.blocks() == [block.module for block in blocks.values()]
+    for name, block in blocks.items():
         module = net.get_submodule(name)
-        assert found.module is module
-        assert (found.first, found.last) == (module.get_submodule(first), module.get_submodule(last))
-        assert found.downsample is module.downsample
-        assert found.residual
+        assert block.module is module
+        assert (block.first, block.last) == (module.get_submodule(first), module.get_submodule(last))
+        assert block.downsample is module.downsample
+        assert block.residual
+
+
+def ends(net: nn.Module) -> dict[str, list[str]]:
+    """Names of the first and last layers, by block."""
+    return {
+        name: [child for end in (block.first, block.last) for child, m in block.module.named_children() if m is end]
+        for name, block in find_blocks(net).items()
+    }
 
 
 def test_torchvision_has_the_same_blocks() -> None:
     models = torchvision().models
     with torch.device("meta"):
-        pairs = [(resnet18(), models.resnet18()), (resnet50(), models.resnet50())]
-    for ours, theirs in pairs:
-        places = [
-            {
-                name: [
-                    next(n for n, child in block.module.named_children() if child is end)
-                    for end in (block.first, block.last)
-                ]
-                for name, block in find_blocks(net).items()
-            }
-            for net in (ours, theirs)
-        ]
-        assert places[0] == places[1]
+        assert ends(resnet18()) == ends(models.resnet18())
+        assert ends(resnet50()) == ends(models.resnet50())
 
 
 def test_plain_blocks_are_said_to_be_plain() -> None:

@@ -90,14 +90,20 @@ class ScaledBlock(BasicBlock):
         self.scale = nn.Parameter(torch.zeros(()))
 
 
-def test_odd_cases_are_said() -> None:
-    with pytest.raises(ValueError, match="'0' must add what its last layer puts out, it has 'scale' besides"):
-        branch_sizes(nn.Sequential(ScaledBlock()), images(2, 4, 8, 8))
+def test_a_ratio_of_zeros() -> None:
     assert BranchSize("a", 1.0, 0.0).ratio == math.inf
     assert BranchSize("a", 0.0, 0.0).ratio == 0
-    with pytest.raises(ValueError, match="all blocks of CifarNet are plain"):
-        branch_sizes(small_net(residual=False), images(4, 1, 8, 8))
-    with pytest.raises(ValueError, match="must have residual blocks"):
-        branch_sizes(nn.Linear(2, 2), torch.ones(1, 2))
-    with pytest.raises(ValueError, match="'block' must run once, it ran 2"):
-        branch_sizes(Twice(BasicBlock(4, 4)), images(2, 4, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (nn.Sequential(ScaledBlock()), "'0' must add what its last layer puts out, it has 'scale' besides"),
+        (CifarNet(8, residual=False), "all blocks of CifarNet are plain"),
+        (nn.Linear(2, 2), "must have residual blocks"),
+        (Twice(BasicBlock(4, 4)), "'block' must run once, it ran 2"),
+    ],
+)
+def test_models_that_are_refused(model: nn.Module, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        branch_sizes(model, images(2, 4, 8, 8))

@@ -19,10 +19,9 @@ def convolutions(layers: int, *, kernel: int = 3, channels: int = 1) -> nn.Seque
 
 def variance(field: Tensor) -> tuple[float, float]:
     """Of the field's distribution, along each axis."""
-    place = torch.arange(len(field), dtype=torch.float64)
-    sums = [field.sum(1), field.sum(0)]
-    means = [(place * s).sum() for s in sums]
-    return tuple(float(((place - m) ** 2 * s).sum()) for m, s in zip(means, sums, strict=True))
+    position = torch.arange(len(field), dtype=torch.float64)
+    sums = (field.sum(1), field.sum(0))
+    return tuple(float(((position - (position * s).sum()) ** 2 * s).sum()) for s in sums)
 
 
 def test_one_convolution_gives_its_squared_kernel() -> None:
@@ -63,7 +62,7 @@ def test_no_pixel_outside_the_theoretical_field_matters_and_its_edge_does() -> N
     torch.manual_seed(0)
     net = CifarNet(8, in_channels=1, width=4).eval()
     layer = "layer3.0"
-    side = int(cost(net, (1, 32, 32))[f"{layer}.conv2"].receptive_field[0])
+    (side,) = {row.receptive_field[0] for row in cost(net, (1, 32, 32)).layers if row.name == f"{layer}.conv2"}
     field = effective_field(net, layer, (1, 41, 41), samples=4, seed=0)
     seen = field.nonzero()
     assert seen.amin(0).tolist() == [20 - side // 2] * 2
@@ -109,23 +108,26 @@ def test_a_uniform_field_has_the_side_of_its_share() -> None:
     assert side_holding(torch.ones(101, 101), 0.999) == 101
 
 
-def test_bad_input_is_named() -> None:
+@pytest.mark.parametrize(
+    ("layer", "shape", "samples", "said"),
+    [
+        ("layer1", (9, 9), 1, r"shape must be \(C, H, W\), got \(9, 9\)"),
+        ("layer1", (1, 9, 9), 0, "samples must be at least 1, got 0"),
+        ("fc", (1, 9, 9), 1, r"layer 'fc' must put out one map .* got shape \(1, 10\)"),
+        ("layer9", (1, 9, 9), 1, "names must be modules of CifarNet, got 'layer9'"),
+        ("conv1", (1, 9, 9), 1, "gradient of zero"),
+    ],
+)
+def test_bad_input_is_named(layer: str, shape: tuple[int, ...], samples: int, said: str) -> None:
     net = CifarNet(8, in_channels=1, width=4)
+    nn.init.zeros_(net.conv1.weight)
+    with pytest.raises(ValueError, match=said):
+        effective_field(net.eval(), layer, shape, samples=samples, seed=0)
     with pytest.raises(ValueError, match="'bn1' is in training mode"):
-        effective_field(net, "layer1", (1, 9, 9), samples=1, seed=0)
-    net.eval()
-    with pytest.raises(ValueError, match=r"shape must be \(C, H, W\), got \(9, 9\)"):
-        effective_field(net, "layer1", (9, 9), samples=1, seed=0)
-    with pytest.raises(ValueError, match="samples must be at least 1, got 0"):
-        effective_field(net, "layer1", (1, 9, 9), samples=0, seed=0)
-    with pytest.raises(ValueError, match=r"layer 'fc' must put out one map .* got shape \(1, 10\)"):
-        effective_field(net, "fc", (1, 9, 9), samples=1, seed=0)
-    with pytest.raises(ValueError, match="names must be modules of CifarNet, got 'layer9'"):
-        effective_field(net, "layer9", (1, 9, 9), samples=1, seed=0)
-    blind = convolutions(1)
-    nn.init.zeros_(blind[0].weight)
-    with pytest.raises(ValueError, match="gradient of zero"):
-        effective_field(blind, "", (1, 9, 9), samples=1, seed=0)
+        effective_field(net.train(), "layer1", (1, 9, 9), samples=1, seed=0)
+
+
+def test_shares_need_a_middle_pixel_and_a_share() -> None:
     with pytest.raises(ValueError, match=r"square of odd side, got shape \(4, 4\)"):
         shares_within(torch.ones(4, 4))
     with pytest.raises(ValueError, match="share must be between 0 and 1, got 1"):

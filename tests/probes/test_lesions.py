@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -45,8 +47,9 @@ def test_a_removed_branch_is_one_that_returns_zeros(block: Any) -> None:
         hurt = answer(net)
     assert torch.equal(answer(net), whole)
     for name in ("layer1.1", "layer2.0"):
-        last = net.get_submodule(name).get_submodule("bn2" if block is BasicBlock else "conv2")
-        last = net.get_submodule(name).bn3 if block is Bottleneck else last
+        last = net.get_submodule(name).get_submodule(
+            {BasicBlock: "bn2", Bottleneck: "bn3", PreActBlock: "conv2"}[block]
+        )
         nn.init.zeros_(last.weight)
         if isinstance(last, nn.BatchNorm2d):
             nn.init.zeros_(last.bias)
@@ -54,7 +57,7 @@ def test_a_removed_branch_is_one_that_returns_zeros(block: Any) -> None:
     assert not torch.allclose(hurt, whole, rtol=1e-2)
 
 
-def test_a_removed_block_hands_its_input_on() -> None:
+def test_a_removed_block_returns_its_input() -> None:
     """Of a plain block nothing stays; of a residual one the skip, which is the identity after a ReLU."""
     for residual in (True, False):
         net = CifarNet(20, residual=residual, in_channels=1, width=4)
@@ -77,7 +80,7 @@ def test_torchvision_is_hurt_like_ours() -> None:
         assert torch.allclose(answer(ours, x), answer(theirs, x), atol=1e-5)
 
 
-def test_swapped_blocks_compute_in_each_others_place() -> None:
+def test_swapped_blocks_compute_in_each_others_position() -> None:
     net = small_net()
     whole = answer(net)
     first, second, third = net.layer1
@@ -105,30 +108,29 @@ def test_whatever_happens_the_network_is_whole_again() -> None:
     assert torch.equal(answer(net), whole)
 
 
-def test_bad_input_is_named() -> None:
-    net = small_net()
-    with pytest.raises(ValueError, match=r"such as 'layer1.0', got 'layer1.9'"), removed(net, ["layer1.9"]):
-        pass
-    with pytest.raises(ValueError, match="got 'conv1'"), swapped(net, [("layer1.0", "conv1")]):
-        pass
-    for other in ("layer2.0", "layer2.1"):
-        with pytest.raises(ValueError, match="one type and shape"), swapped(net, [("layer1.0", other)]):
-            pass
-    plain = CifarNet(8, residual=False, in_channels=1, width=4).eval()
-    with (
-        pytest.raises(ValueError, match=r"'layer2.0' must keep .* makes \(5, 8, 4, 4\) of \(5, 4, 8, 8\)"),
-        removed(plain, ["layer2.0"]),
-    ):
-        answer(plain)
-    assert hooks(plain) == 0
-    with pytest.raises(ValueError, match="at 'layer1' in training mode"), removed(_part_training(net), ["layer1.0"]):
-        pass
-    with pytest.raises(ValueError, match="evaluation mode"), swapped(net.train(), [("layer1.0", "layer1.1")]):
-        pass
-    with pytest.raises(ValueError, match="must have residual blocks"), removed(nn.Linear(2, 2).eval(), []):
-        pass
+NET, PLAIN = small_net(), CifarNet(8, residual=False, in_channels=1, width=4).eval()
+HALF = small_net()
+HALF.layer1.train()
 
 
-def _part_training(net: ResNet) -> ResNet:
-    net.layer1.train()
-    return net
+@pytest.mark.parametrize(
+    ("net", "lesion", "said"),
+    [
+        (NET, lambda: removed(NET, ["layer1.9"]), "such as 'layer1.0', got 'layer1.9'"),
+        (NET, lambda: swapped(NET, [("layer1.0", "conv1")]), "got 'conv1'"),
+        (NET, lambda: swapped(NET, [("layer1.0", "layer2.0")]), "one type and shape"),
+        (NET, lambda: swapped(NET, [("layer1.0", "layer2.1")]), "one type and shape"),
+        (
+            PLAIN,
+            lambda: removed(PLAIN, ["layer2.0"]),
+            r"'layer2.0' must keep .* makes \(5, 8, 4, 4\) of \(5, 4, 8, 8\)",
+        ),
+        (HALF, lambda: removed(HALF, ["layer1.0"]), "at 'layer1' in training mode"),
+        (HALF, lambda: swapped(HALF, [("layer1.0", "layer1.1")]), "evaluation mode"),
+        (NET, lambda: removed(nn.Linear(2, 2).eval(), []), "must have residual blocks"),
+    ],
+)
+def test_bad_input_is_named(net: nn.Module, lesion: Callable[[], AbstractContextManager[None]], said: str) -> None:
+    with pytest.raises(ValueError, match=said), lesion():
+        answer(net)
+    assert hooks(net) == 0

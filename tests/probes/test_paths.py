@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
@@ -84,11 +85,11 @@ def test_linear_blocks_have_the_elementary_symmetric_polynomials(factors: list[f
     """The derivative of the product of (1 + a) over blocks: the coefficient of t^k in the product of (1 + a t)."""
     net = nn.Sequential(*map(Scaled, factors)).eval()
     x = torch.ones(1, 1, dtype=torch.float64)
-    found = PathGradients(net, lambda: net(x).sum()).by_length().flatten()
+    lengths = PathGradients(net, lambda: net(x).sum()).by_length().flatten()
     expected = torch.ones(1, dtype=torch.float64)
     for a in factors:
         expected = F.pad(expected, (0, 1)) + a * F.pad(expected, (1, 0))
-    assert torch.allclose(found, expected, rtol=1e-12, atol=1e-12)
+    assert torch.allclose(lengths, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_zeroed_branches_carry_nothing() -> None:
@@ -105,17 +106,13 @@ def test_no_path_and_a_path_asked_twice() -> None:
     x = images(3, 1, 8, 8)
     gradients = PathGradients(net, lambda: net(x).mean())
     assert len(gradients.along([])) == 0
-    one, other = gradients.along([("layer1.0", "layer2.1"), {"layer2.1", "layer1.0"}])
-    assert torch.equal(one, other)
+    first, second = gradients.along([("layer1.0", "layer2.1"), {"layer2.1", "layer1.0"}])
+    assert torch.equal(first, second)
 
 
-class Between(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.one, self.two = Scaled(1), Scaled(1)
-
+class Between(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
-        return self.two(2 * self.one(x))
+        return self[1](2 * self[0](x))
 
 
 class ReadsElse(Scaled):
@@ -123,23 +120,22 @@ class ReadsElse(Scaled):
         return x + self.linear(2 * x)
 
 
-def test_bad_input_is_named() -> None:
-    x = torch.ones(1, 1, dtype=torch.float64)
-    net = nn.Sequential(Scaled(1), Scaled(2)).eval()
-    with pytest.raises(ValueError, match="such as '0', got '5'"):
-        PathGradients(net, lambda: net(x).sum()).along([["5"]])
-    with pytest.raises(ValueError, match="scalar that depends on '1'"):
-        PathGradients(net, lambda: net(x).sum().detach())
-    with pytest.raises(ValueError, match="each of the 2 blocks once, it ran 0"):
-        PathGradients(net, lambda: x.sum())
-    between = Between().eval()
-    with pytest.raises(ValueError, match="'two' reads something else"):
-        PathGradients(between, lambda: between(x).sum())
-    other = nn.Sequential(ReadsElse(1)).eval()
-    with pytest.raises(ValueError, match="'0': the first layer of its branch"):
-        PathGradients(other, lambda: other(x).sum()).by_length()
-    with pytest.raises(ValueError, match="evaluation mode"):
-        PathGradients(net.train(), lambda: net(x).sum())
-    plain = CifarNet(8, residual=False, in_channels=1, width=4).eval()
-    with pytest.raises(ValueError, match=r"plain block 'layer1.0'"):
-        PathGradients(plain, lambda: plain(images(1, 1, 8, 8)).sum())
+NET, X = nn.Sequential(Scaled(1), Scaled(2)).eval(), torch.ones(1, 1, dtype=torch.float64)
+BETWEEN, ELSE = Between(Scaled(1), Scaled(1)).eval(), nn.Sequential(ReadsElse(1)).eval()
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "said"),
+    [
+        (NET, lambda: NET(X).sum(), "such as '0', got '5'"),
+        (NET, lambda: NET(X).sum().detach(), "scalar that depends on '1'"),
+        (NET, lambda: X.sum(), "each of the 2 blocks once, it ran 0"),
+        (BETWEEN, lambda: BETWEEN(X).sum(), "'1' reads something else"),
+        (ELSE, lambda: ELSE(X).sum(), "'0': the first layer of its branch"),
+        (nn.Sequential(Scaled(1)), lambda: X, "evaluation mode"),
+        (CifarNet(8, residual=False).eval(), lambda: X, r"plain block 'layer1.0'"),
+    ],
+)
+def test_bad_input_is_named(model: nn.Module, loss: Callable[[], Tensor], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        PathGradients(model, loss).along([["0"], ["5"]] if model is NET else [["0"]])

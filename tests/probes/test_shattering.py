@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -13,9 +14,17 @@ LINE = torch.linspace(-2, 2, 64, dtype=torch.float64)[:, None]
 ONE = torch.ones(1, dtype=torch.float64)
 
 
-class Square(nn.Module):
+class Apply(nn.Module):
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+        self.value = nn.Parameter(torch.ones(1, dtype=torch.float64))
+
     def forward(self, x: Tensor) -> Tensor:
-        return x**2
+        return self.function(x) * self.value
+
+
+SQUARE = Apply(torch.square).eval()
 
 
 def test_a_linear_net_has_one_gradient_everywhere() -> None:
@@ -29,18 +38,15 @@ def test_a_linear_net_has_one_gradient_everywhere() -> None:
 
 
 def test_the_gradient_of_a_square_is_twice_its_input() -> None:
-    gradients = input_gradients(Square().eval(), LINE, readout=ONE)
+    gradients = input_gradients(SQUARE, LINE, readout=ONE)
     assert torch.equal(gradients, 2 * LINE)
     here, there = LINE[:-1], LINE[1:]
     assert correlation(gradients) == pytest.approx(((here * there).sum() / (here.norm() * there.norm())).item())
 
 
-@pytest.mark.parametrize(("lag", "expected"), [(1, -1.0), (2, 1.0), (3, -1.0)])
-def test_gradients_that_alternate(lag: int, expected: float) -> None:
-    assert correlation(torch.tensor([1.0, -1.0] * 8, dtype=torch.float64), lag) == pytest.approx(expected)
-
-
-def test_orthogonal_neighbors_have_none() -> None:
+def test_gradients_that_alternate_or_are_orthogonal() -> None:
+    alternating = torch.tensor([1.0, -1.0] * 8, dtype=torch.float64)
+    assert [correlation(alternating, lag) for lag in (1, 2, 3)] == pytest.approx([-1, 1, -1])
     assert correlation(torch.eye(6), 1) == 0
 
 
@@ -68,28 +74,28 @@ def test_images_do_not_mix() -> None:
     assert all(parameter.grad is None for parameter in net.parameters())
 
 
-def test_what_is_refused() -> None:
-    with pytest.raises(ValueError, match="evaluation mode"):
-        input_gradients(Square(), LINE, readout=ONE)
-    with pytest.raises(ValueError, match=r"one weight an output, 1, got shape \(2,\)"):
-        input_gradients(Square().eval(), LINE, readout=torch.ones(2, dtype=torch.float64))
-    for lag in (0, 4):
-        with pytest.raises(ValueError, match=f"lag must be 1 to 3 for 4 gradients, got {lag}"):
-            correlation(torch.ones(4), lag)
-    for bad in (torch.zeros(4), torch.tensor([1.0, math.nan, 1.0])):
-        with pytest.raises(ValueError, match="finite and not all zero"):
-            correlation(bad)
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (Apply(torch.square), "evaluation mode"),
+        (nn.Linear(1, 2).double().eval(), r"2 weights, one per output, got \(1,\)"),
+        (Apply(torch.ones_like).eval(), "must compute something from its inputs, Apply does not"),
+    ],
+)
+def test_models_that_are_refused(model: nn.Module, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        input_gradients(model, LINE, readout=ONE)
 
 
-class Constant(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.value = nn.Parameter(torch.ones(1, dtype=torch.float64))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.value.expand(len(x), 1)
-
-
-def test_a_model_that_ignores_its_inputs_is_refused() -> None:
-    with pytest.raises(ValueError, match="must compute something from its inputs, Constant does not"):
-        input_gradients(Constant().eval(), LINE, readout=ONE)
+@pytest.mark.parametrize(
+    ("gradients", "lag", "said"),
+    [
+        (torch.ones(4), 0, "lag must be 1 to 3 for 4 gradients, got 0"),
+        (torch.ones(4), 4, "lag must be 1 to 3 for 4 gradients, got 4"),
+        (torch.zeros(4), 1, "finite and not all zero"),
+        (torch.tensor([1.0, math.nan, 1.0]), 1, "finite and not all zero"),
+    ],
+)
+def test_gradients_that_are_refused(gradients: Tensor, lag: int, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        correlation(gradients, lag)

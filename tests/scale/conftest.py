@@ -5,10 +5,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from scale.torchrun import torchrun
-from scale.worker import CHECKPOINT
+import scale_worker
+from scale_worker import CHECKPOINT
+from several_processes import torchrun
 
-WORKER = Path(__file__).with_name("worker.py")
+WORKER = Path(scale_worker.__file__)
 
 
 @pytest.fixture(scope="session")

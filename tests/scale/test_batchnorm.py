@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from safetensors.torch import load_file
-from scale.worker import batches, net
+from scale_worker import batches, net
 from torch import Tensor, nn
 
 from residual.scale import GlobalBatchNorm2d, synchronize
@@ -19,7 +19,7 @@ CLOSE = {torch.float64: 1e-12, torch.float32: 1e-5}
 
 def whole_batch(dtype: torch.dtype) -> dict[str, Tensor]:
     """What torch's own batch norm says of both batches, in float64."""
-    norm, found = nn.BatchNorm2d(3).double(), {}
+    norm, tensors = nn.BatchNorm2d(3).double(), {}
     with torch.no_grad():
         norm.weight.copy_(torch.tensor([0.5, 2.0, -1.0]))
     for i, (x, gradient) in enumerate(batches(dtype)):
@@ -27,9 +27,9 @@ def whole_batch(dtype: torch.dtype) -> dict[str, Tensor]:
         out = norm(x)
         out.backward(gradient.double())
         assert x.grad is not None
-        found |= {f"out.{i}": out.detach(), f"grad.{i}": x.grad}
-    found |= {f"{name}.grad": parameter.grad for name, parameter in norm.named_parameters()}
-    return {**found, **norm.state_dict()}
+        tensors |= {f"out.{i}": out.detach(), f"grad.{i}": x.grad}
+    tensors |= {f"{name}.grad": parameter.grad for name, parameter in norm.named_parameters()}
+    return {**tensors, **norm.state_dict()}
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -65,8 +65,7 @@ def test_the_gradients_are_those_of_the_outputs() -> None:
 def test_evaluation_uses_the_running_statistics() -> None:
     (x, _), (other, _) = batches(torch.float32)
     norm, torchs = GlobalBatchNorm2d(3), nn.BatchNorm2d(3)
-    norm(x)
-    torchs(x)
+    torch.testing.assert_close(norm(x), torchs(x))
     torch.testing.assert_close(norm.eval()(other), torchs.eval()(other))
 
 
@@ -98,4 +97,4 @@ def test_synchronize_replaces_each_norm_and_nothing_else() -> None:
 @pytest.mark.parametrize("options", [{"affine": False}, {"track_running_stats": False}, {"momentum": None}])
 def test_a_norm_it_cannot_stand_for(options: dict[str, bool | None]) -> None:
     with pytest.raises(ValueError, match=r"^norm must have .*, got BatchNorm2d\(3, "):
-        GlobalBatchNorm2d.like(nn.BatchNorm2d(3, **options))
+        synchronize(nn.BatchNorm2d(3, **options))

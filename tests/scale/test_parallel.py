@@ -8,7 +8,7 @@ from subprocess import CompletedProcess
 import pytest
 import torch
 from safetensors.torch import load_file
-from scale.worker import CHECKPOINT, DTYPES, NETS, RECIPE, images, net
+from scale_worker import CHECKPOINT, DTYPES, NETS, RECIPE, images, net
 from torch import Tensor
 
 from residual.scale import Processes, fit_together
@@ -80,7 +80,7 @@ def test_a_killed_process_ends_the_job(killed: tuple[Path, CompletedProcess[str]
     assert len(after(folder / CHECKPOINT)[1].train_loss) == 1
 
 
-def test_another_job_goes_on_to_the_same_result(together: Path) -> None:
+def test_another_job_continues_to_the_same_result(together: Path) -> None:
     weights, history = alone()
     found, its_history = after(together / CHECKPOINT)
     assert_close(found, weights, CLOSE[torch.float32])

@@ -1,31 +1,26 @@
-"""A process knows its place in the group, or says what is wrong with what it was told."""
+"""A process knows which of its group it is, or says what is wrong with what it was told."""
 
 import re
 from pathlib import Path
 
 import pytest
+import scale_worker as worker
 import torch.distributed as dist
 from hypothesis import given
 from hypothesis import strategies as st
-from scale import worker
-from scale.torchrun import torchrun
+from several_processes import torchrun
 
-from residual.scale.processes import VARIABLES, Processes, place, processes
+from residual.scale.processes import VARIABLES, Processes, processes
 
 SET = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
 
 
-def test_alone_where_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert place({"PATH": "/bin"}) == Processes(rank=0, count=1)
+@pytest.mark.parametrize("values", [{}, {**SET, "RANK": "0", "WORLD_SIZE": "1"}])
+def test_alone(monkeypatch: pytest.MonkeyPatch, values: dict[str, str]) -> None:
+    """With nothing set, and as the only process under torchrun."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    with processes() as here:
-        assert here.first
-        assert not dist.is_initialized()
-
-
-def test_one_process_under_torchrun_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {**SET, "RANK": "0", "WORLD_SIZE": "1"}.items():
+    for name, value in values.items():
         monkeypatch.setenv(name, value)
     with processes() as here:
         assert here == Processes(rank=0, count=1)
@@ -33,33 +28,31 @@ def test_one_process_under_torchrun_is_alone(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @given(count=st.integers(1, 100), data=st.data())
-def test_the_place_is_what_torchrun_sets(count: int, data: st.DataObject) -> None:
+def test_rank_and_count_are_what_torchrun_sets(count: int, data: st.DataObject) -> None:
     rank = data.draw(st.integers(0, count - 1))
-    here = place({**SET, "RANK": str(rank), "WORLD_SIZE": str(count)})
+    here = Processes.from_environment({**SET, "RANK": str(rank), "WORLD_SIZE": str(count)})
     assert here == Processes(rank, count)
-    assert here.first == (rank == 0)
 
 
 @given(names=st.sets(st.sampled_from(VARIABLES), min_size=1, max_size=len(VARIABLES) - 1))
 def test_half_set_names_what_is_missing(names: set[str]) -> None:
     missing = ", ".join(name for name in VARIABLES if name not in names)
     with pytest.raises(ValueError, match=f"^{missing} missing from the environment, .*torchrun"):
-        place({name: SET[name] for name in names})
+        Processes.from_environment({name: SET[name] for name in names})
 
 
 @pytest.mark.parametrize("name", ["RANK", "WORLD_SIZE", "MASTER_PORT"])
-@pytest.mark.parametrize("value", ["", "two", "1.5"])
+@pytest.mark.parametrize("value", ["", "two", "1.5", "-"])
 def test_no_whole_number(name: str, value: str) -> None:
-    with pytest.raises(
-        ValueError, match=re.escape(f"{name} must be a whole number, as torchrun sets it, got {value!r}")
-    ):
-        place({**SET, name: value})
+    said = f"^{name} must be a whole number, as torchrun sets it, got {re.escape(repr(value))}$"
+    with pytest.raises(ValueError, match=said):
+        Processes.from_environment({**SET, name: value})
 
 
 @pytest.mark.parametrize(("rank", "count"), [(2, 2), (-1, 2), (0, 0), (0, -1)])
 def test_a_rank_outside_the_group(rank: int, count: int) -> None:
     with pytest.raises(ValueError, match=f"RANK must be 0 to WORLD_SIZE - 1, got RANK={rank} with WORLD_SIZE={count}"):
-        place({**SET, "RANK": str(rank), "WORLD_SIZE": str(count)})
+        Processes.from_environment({**SET, "RANK": str(rank), "WORLD_SIZE": str(count)})
 
 
 def test_a_process_that_hangs_ends_the_job(tmp_path: Path) -> None:

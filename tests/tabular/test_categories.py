@@ -42,7 +42,7 @@ def test_vocabulary_is_sklearns(values: list[str] | list[int], data: st.DataObje
             part.categorical(cells(drawn)), peer.transform(drawn.to_numpy().astype(object)[:, None]) + FIRST
         )
     assert part.cardinalities() == {"": FIRST + len(set(values))}
-    assert part.numeric_names() == ()
+    assert part.numeric_names == ()
     assert part.collisions() == 0
 
 
@@ -54,7 +54,7 @@ def test_from_one_value_too_many_on_it_hashes() -> None:
     assert hashed.cardinalities() == {"": FIRST + 64}
     codes = hashed.categorical(cells(names))[:, 0]
     assert np.array_equal(codes, FIRST + (hash_values(names) % np.uint64(64)).astype(np.int64))
-    assert hashed.numeric_names() == (":frequency",)
+    assert hashed.numeric_names == (":frequency",)
     frequency = hashed.numeric(cells(pl.Series(["n0", "n1", "never"])))[:, 0]
     assert frequency == pytest.approx(np.log1p([3, 1, 0]) / np.log1p(7), rel=1e-6)
 
@@ -111,4 +111,4 @@ def test_scopes_have_a_code_each_and_what_is_no_address_is_unknown() -> None:
 def test_shape_is_that_of_each_string() -> None:
     texts = pl.Series(["b", "abcd", "", "abcd", "xyzzy"])
     assert np.array_equal(Shape(3).numeric(cells(texts)), shape(texts, 3))
-    assert len(Shape(3).numeric_names()) == 5
+    assert len(Shape(3).numeric_names) == 5

@@ -234,9 +234,7 @@ def test_what_is_no_table_and_tables_without_events() -> None:
     with pytest.raises(ValueError, match=r"^X has no events, expected at least one to fit on$"):
         encoder().fit(TABLE[:0])
     for unfitted in (encoder(), encoder().partial_fit(TABLE[:0])):
-        with pytest.raises(
-            NotFittedError, match=r"^this TableEncoder has learned from no events: call fit or partial_fit first$"
-        ):
+        with pytest.raises(NotFittedError, match="TableEncoder instance is not fitted"):
             unfitted.transform(TABLE)
     with pytest.raises(
         ValueError, match=r"^X has none of the columns of the dictionary, expected at least one \(dotted, "

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from residual.tabular import packed
+from residual.tabular import hashing
 from residual.tabular.hashing import collision_rate, combine, hash_values, mix
 
 WORD = 2**64
@@ -57,7 +57,7 @@ def test_equal_to_the_definition_in_plain_python(texts: list[str]) -> None:
 def test_the_size_of_a_block_changes_nothing(texts: list[str], size: int) -> None:
     whole = hash_values(pl.Series(texts))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packed, "BLOCK_BYTES", size)
+        patch.setattr(hashing, "BLOCK_BYTES", size)
         assert np.array_equal(hash_values(pl.Series(texts)), whole)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from residual.tabular import packed
+from residual.tabular import hashing
 from residual.tabular.hashing import mix
 from residual.tabular.shape import shape
 
@@ -38,7 +38,7 @@ def test_equal_to_a_plain_count(texts: list[str]) -> None:
 def test_a_row_does_not_depend_on_the_others(texts: list[str], size: int) -> None:
     whole = shape(pl.Series(texts), GRAMS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packed, "BLOCK_BYTES", size)
+        patch.setattr(hashing, "BLOCK_BYTES", size)
         assert np.array_equal(shape(pl.Series(texts), GRAMS), whole)
     assert np.array_equal(np.concatenate([shape(pl.Series([text]), GRAMS) for text in texts]), whole)
 

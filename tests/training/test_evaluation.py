@@ -48,5 +48,5 @@ def test_error_rate_changes_nothing(training: bool) -> None:
 
 def test_error_rate_needs_an_image_and_its_label() -> None:
     for images, labels in ((0, 0), (5, 4), (4, 5), (501, 500)):
-        with pytest.raises(ValueError, match=f"labels must be one an image, .*got {labels} for {images}$"):
+        with pytest.raises(ValueError, match=f"labels must be one per image, .*got {labels} for {images}$"):
             error_rate(Pick(), torch.zeros(images, 1, 2, 2), torch.ones(labels))

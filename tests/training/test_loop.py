@@ -104,21 +104,34 @@ def test_images_meet_their_own_labels() -> None:
     assert history.train_loss[-1] < 0.1 < history.train_loss[0]
 
 
-def test_same_seed_same_weights() -> None:
-    (one, first), (other, second) = trained(), trained()
-    assert same_weights(one, other)
-    assert first == second
-
-
-def test_another_seed_other_weights() -> None:
-    assert not same_weights(trained()[0], trained(replace(RECIPE, seed=2))[0])
-
-
-def test_training_leaves_torchs_random_numbers_alone() -> None:
-    model = net()
-    state = torch.get_rng_state()
-    fit(model, small_data(), RECIPE, augment=crop_and_flip, progress=False)
+def test_the_seed_decides_the_weights_and_torchs_random_numbers_do_not() -> None:
+    model, history = trained()
+    torch.manual_seed(99)
+    same = net()
+    state = torch.manual_seed(99).get_state()
+    assert fit(same, small_data(), RECIPE, augment=crop_and_flip, device="cpu", progress=False) == history
+    assert same_weights(model, same)
     assert torch.equal(torch.get_rng_state(), state)
+    assert not same_weights(model, trained(replace(RECIPE, seed=2))[0])
+
+
+def test_model_and_batches_go_to_the_device_and_augmentation_stays() -> None:
+    """On "meta", where nothing has a value, the first loss cannot be read; until then all devices are the same."""
+    seen: list[str] = []
+
+    def augment(images: Tensor, generator: torch.Generator) -> Tensor:
+        seen.extend((images.device.type, generator.device.type))
+        return images
+
+    def forward(images: Tensor) -> Tensor:
+        seen.append(images.device.type)
+        return model(images)
+
+    model = net()
+    with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
+        fit(model, small_data(), RECIPE, augment=augment, forward=forward, device="meta", progress=False)
+    assert seen == ["cpu", "cpu", "meta"]
+    assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
 
 
 def test_fewer_images_than_one_batch() -> None:

@@ -2,9 +2,20 @@
 
 import pytest
 import torch
+from nets import shake
 from torch import nn
 
-from residual.vision import BasicBlock, Bottleneck, CifarNet, PreActBlock, ResNet, fuse, resnet18, resnet50
+from residual.vision import (
+    BasicBlock,
+    Bottleneck,
+    CifarNet,
+    NormFreeBlock,
+    PreActBlock,
+    ResNet,
+    fuse,
+    resnet18,
+    resnet50,
+)
 
 
 def trained(net: ResNet) -> ResNet:
@@ -43,6 +54,15 @@ def test_a_preactivation_net_keeps_what_a_relu_parts_from_its_convolution() -> N
         assert isinstance(block.bn1, nn.BatchNorm2d)
         assert isinstance(block.bn2, nn.Identity)
     assert isinstance(fused.bn1, nn.BatchNorm2d)
+
+
+@pytest.mark.parametrize("shortcut", ["A", "B"])
+def test_fuse_leaves_nothing_of_a_norm_free_net_out(shortcut: str) -> None:
+    net = CifarNet(8, block=NormFreeBlock, shortcut=shortcut, width=8).eval()
+    shake(net)
+    images = torch.randn(2, 3, 8, 8)
+    with torch.no_grad():
+        torch.testing.assert_close(fuse(net)(images), net(images), atol=1e-4, rtol=1e-4)
 
 
 def test_the_copy_is_for_inference_and_the_model_stays_as_it_was() -> None:

@@ -11,28 +11,15 @@ from torch import nn
 from residual.vision.basic import BasicBlock
 from residual.vision.shortcuts import PadShortcut, ProjectionShortcut, shortcut_for
 
-
-def test_option_a_by_hand() -> None:
-    x = torch.arange(1.0, 19).reshape(1, 2, 3, 3)  # channel 0 holds 1 to 9, channel 1 holds 10 to 18
-    zeros = [[0.0, 0.0], [0.0, 0.0]]
-    corners = [[[1.0, 3.0], [7.0, 9.0]], [[10.0, 12.0], [16.0, 18.0]]]
-    assert PadShortcut(2, 2)(x).tolist() == [[zeros, *corners, zeros]]
-    assert PadShortcut(3, 2)(x).tolist() == [[zeros, *corners, zeros, zeros]]  # the odd one goes after
-    assert torch.equal(PadShortcut(0, 1)(x), x)
+SMALL = st.integers(1, 7)
 
 
-@given(
-    channels=st.integers(1, 5),
-    new=st.integers(0, 6),
-    stride=st.integers(1, 3),
-    height=st.integers(1, 7),
-    width=st.integers(1, 7),
-)
+@given(channels=SMALL, new=st.integers(0, 6), stride=st.integers(1, 3), height=SMALL, width=SMALL)
 def test_option_a_is_subsampling_between_zeros(channels: int, new: int, stride: int, height: int, width: int) -> None:
     x = images(2, channels, height, width)
     out = PadShortcut(new, stride)(x)
     assert out.shape == (2, channels + new, -(-height // stride), -(-width // stride))
-    kept = slice(new // 2, new // 2 + channels)
+    kept = slice(new // 2, new // 2 + channels)  # of an odd number, the odd channel goes after
     for row in range(out.shape[2]):
         for column in range(out.shape[3]):
             assert torch.equal(out[:, kept, row, column], x[:, :, row * stride, column * stride])

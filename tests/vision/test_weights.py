@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from residual.vision import CifarNet, ResNet, load_weights, resnet18, save_weights
+from residual.vision import CifarNet, load_weights, resnet18, save_weights
 
 ran: list[str] = []
 
@@ -38,9 +38,11 @@ def test_safetensors_there_and_back(tmp_path: Path) -> None:
     first, second = net(0), net(1)
     first.to(memory_format=torch.channels_last)
     assert not same(first, second)
+    save_weights(resnet18(width=4), tmp_path / "w.safetensors")  # which is replaced
     save_weights(first, tmp_path / "w.safetensors")
     load_weights(second, str(tmp_path / "w.safetensors"))
     assert same(first, second)
+    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
     assert load_file(tmp_path / "w.safetensors").keys() == first.state_dict().keys()
 
 
@@ -101,33 +103,20 @@ def test_every_key_that_does_not_fit_in_one_error(tmp_path: Path) -> None:
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
-def test_another_depth_names_all_keys(tmp_path: Path) -> None:
-    save_weights(CifarNet(20, width=4), tmp_path / "w.safetensors")
-    with pytest.raises(ValueError, match="72 unexpected") as caught:
-        load_weights(net(), tmp_path / "w.safetensors")
-    assert str(caught.value).count("layer") == 72
-
-
-@pytest.mark.parametrize("place", [lambda code: code, lambda code: {"state_dict": {}, "hook": code}])
+@pytest.mark.parametrize("wrap", [lambda code: code, lambda code: {"state_dict": {}, "hook": code}])
 @pytest.mark.parametrize("save", ["torch", "pickle"])
-def test_code_is_refused_and_never_run(tmp_path: Path, place: Callable[[Code], object], save: str) -> None:
+def test_code_is_refused_and_never_run(tmp_path: Path, wrap: Callable[[Code], object], save: str) -> None:
     path = tmp_path / "w.pt"
     if save == "torch":
-        torch.save(place(Code()), path)
+        torch.save(wrap(Code()), path)
     else:
-        path.write_bytes(pickle.dumps(place(Code()), protocol=2))
-    said = (
-        r"w\.pt: expected a torch file that is whole and holds only tensors, got code in it \(\S+\), which was not run$"
-    )
-    with pytest.raises(ValueError, match=said):
+        path.write_bytes(pickle.dumps(wrap(Code()), protocol=2))
+    with pytest.raises(ValueError, match=r"w\.pt: .* only tensors, got code in it \(\S+\), which was not run$"):
         load_weights(net(), path)
     assert ran == []
-
-
-def test_a_whole_pickled_module_is_refused(tmp_path: Path) -> None:
-    torch.save(net(), tmp_path / "w.pt")
+    torch.save(net(), path)
     with pytest.raises(ValueError, match="holds only tensors"):
-        load_weights(net(), tmp_path / "w.pt")
+        load_weights(net(), path)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 10, 1000, -1])
@@ -150,17 +139,17 @@ def test_a_file_of_something_else(tmp_path: Path, content: object, said: str) ->
         load_weights(net(), tmp_path / "w.pt")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"gone\.safetensors is missing: expected a file with weights"):
-        load_weights(net(), tmp_path / "gone.safetensors")
-
-
-def test_a_name_of_another_kind(tmp_path: Path) -> None:
-    (tmp_path / "w.npz").write_bytes(b"")
-    with pytest.raises(
-        ValueError, match=r"expected a file name that ends in \.safetensors or one of \.pt, \.pth, \.th"
-    ):
-        load_weights(net(), tmp_path / "w.npz")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gone.safetensors", r"gone\.safetensors is missing: expected a file with weights"),
+        ("gone.pt", r"gone\.pt is missing: expected a file with weights"),
+        ("w.npz", r"expected a file name that ends in \.safetensors or one of \.pt, \.pth, \.th"),
+    ],
+)
+def test_a_file_that_is_not_there_or_of_another_kind(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        load_weights(net(), tmp_path / name)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -171,11 +160,3 @@ def test_values_that_are_not_finite(tmp_path: Path, value: float) -> None:
     save_weights(broken, tmp_path / "w.safetensors")
     with pytest.raises(ValueError, match=r"weights must be finite, these are not: layer1\.0\.bn1\.weight$"):
         load_weights(net(), tmp_path / "w.safetensors")
-
-
-def test_saving_replaces_a_file_whole(tmp_path: Path) -> None:
-    path = tmp_path / "w.safetensors"
-    save_weights(ResNet(type(net().blocks()[0]), (1,), width=4), path)
-    save_weights(net(), path)
-    load_weights(net(1), path)
-    assert [p.name for p in tmp_path.iterdir()] == ["w.safetensors"]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-KAIMING = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")  # He et al. (2015), "Delving deep", section 2.2
+HE = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")  # He et al. (2015), "Delving deep", section 2.2
 
 
 def convolution(in_channels: int, out_channels: int, size: int, *, stride: int = 1, rngs: nnx.Rngs) -> nnx.Conv:
@@ -17,14 +17,7 @@ def convolution(in_channels: int, out_channels: int, size: int, *, stride: int =
     other, and then its output is another.
     """
     return nnx.Conv(
-        in_channels,
-        out_channels,
-        (size, size),
-        strides=stride,
-        padding=size // 2,
-        use_bias=False,
-        kernel_init=KAIMING,
-        rngs=rngs,
+        in_channels, out_channels, (size, size), stride, padding=size // 2, use_bias=False, kernel_init=HE, rngs=rngs
     )
 
 
@@ -35,7 +28,7 @@ class BatchNorm(nnx.BatchNorm):
     unbiased one, n / (n - 1) times the variance of the n values. And batches are counted, in `batches`.
 
     Raises:
-        ValueError: when called in training mode with one value a channel, which has no variance.
+        ValueError: when called in training mode with one value per channel, which has no variance.
     """
 
     scale: nnx.Param[jax.Array]  # always there, unlike the parent's

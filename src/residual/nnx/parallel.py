@@ -37,7 +37,7 @@ def data_mesh(count: int) -> Mesh:
 
 
 def shard(mesh: Mesh, *arrays: Any) -> tuple[jax.Array, ...]:
-    """Each of `arrays`, cut along its first axis into equal parts, one a device.
+    """Each of `arrays`, cut along its first axis into equal parts, one per device.
 
     Raises:
         ValueError: where an array's first axis is not a multiple of the number of devices.

@@ -1,4 +1,4 @@
-"""The residual network of `residual.vision.resnet` in Flax NNX: the same names, images with channels last (N, H, W, C).
+"""The networks of `residual.vision` in Flax NNX: the same names, images with channels last (N, H, W, C).
 
 Told in `book/part2/jax.md`.
 """
@@ -11,11 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from residual.nnx.basic import BasicBlock
-from residual.nnx.bottleneck import Bottleneck
+from residual.nnx.blocks import BasicBlock, Bottleneck, PreActBlock
 from residual.nnx.layers import BatchNorm, convolution, linear
-from residual.nnx.preactivation import PreActBlock
-from residual.vision.arguments import check_network
+from residual.vision.cifar import blocks_a_stage
+from residual.vision.resnet import check_network, named
 
 Block = BasicBlock | Bottleneck | PreActBlock
 Images = jax.Array | np.ndarray
@@ -50,41 +49,29 @@ class ResNet(nnx.Module):
     ) -> None:
         if not isinstance(rngs, nnx.Rngs):
             raise ValueError(f"rngs must be given, as flax.nnx.Rngs(seed) for the initial weights, got {rngs!r}")
-        check_network(
-            layers,
-            shortcut=shortcut,
-            zero_init_residual=zero_init_residual,
-            num_classes=num_classes,
-            in_channels=in_channels,
-            width=width,
-        )
-        if v1 and block is not Bottleneck:
-            raise ValueError(f"v1=True needs block=Bottleneck, got {block.__name__}: no other has two places to stride")
-        self.block, self.layers = block, tuple(layers)
-        self.in_channels, self.width, self.num_classes = in_channels, width, num_classes
-        self.shortcut, self.small_images, self.v1 = shortcut, small_images, v1
+        self.block, self.layers, self.shortcut = block, tuple(layers), shortcut
+        self.num_classes, self.in_channels, self.width = num_classes, in_channels, width
+        self.small_images, self.v1 = small_images, v1
+        check_network(self, zero_init_residual=zero_init_residual)
         self.depth = 2 + block.layers * sum(layers)
 
-        self.conv1 = (
-            convolution(in_channels, width, 3, rngs=rngs)
-            if small_images
-            else convolution(in_channels, width, 7, stride=2, rngs=rngs)
-        )
+        size, stride = (3, 1) if small_images else (7, 2)
+        self.conv1 = convolution(in_channels, width, size, stride=stride, rngs=rngs)
         options: dict[str, Any] = {"v1": True} if v1 else {}
         features = width
         self.stages = tuple(f"layer{i + 1}" for i in range(len(layers)))
         for i, (stage, blocks) in enumerate(zip(self.stages, layers, strict=True)):
-            made: nnx.List[Block] = nnx.List()  # a bare list would be refused
+            of_stage: nnx.List[Block] = nnx.List()  # a bare list would be refused
             for j in range(blocks):
                 stride = 2 if i > 0 and j == 0 else 1
-                made.append(block(features, width * 2**i, stride=stride, shortcut=shortcut, rngs=rngs, **options))
+                of_stage.append(block(features, width * 2**i, stride=stride, shortcut=shortcut, rngs=rngs, **options))
                 features = width * 2**i * block.expansion
-            setattr(self, stage, made)
+            setattr(self, stage, of_stage)
         self.bn1 = BatchNorm(features if block.preactivated else width, rngs=rngs)
         self.fc = linear(features, num_classes, rngs=rngs)
         if zero_init_residual:
-            for made_block in self.blocks():
-                made_block.zero_branch()
+            for made in self.blocks():
+                made.zero_branch()
 
     def blocks(self) -> list[Block]:
         """All blocks, from the stem to the head."""
@@ -123,26 +110,22 @@ class ResNet(nnx.Module):
             raise ValueError(f"images must have the weights' dtype, {dtype}, got {images.dtype}")
 
 
-def resnet18(**options: Any) -> ResNet:
-    """ResNet-18: 11,689,512 parameters for 1,000 classes. Options as in `ResNet`."""
-    return ResNet(BasicBlock, (2, 2, 2, 2), **options)
+class CifarNet(ResNet):
+    """The CIFAR net of He et al. (2015), section 4.2: (N, H, W, in_channels) -> logits (N, num_classes).
+
+    Arguments and errors are those of `residual.vision.CifarNet`, and `rngs` as in `ResNet`.
+    """
+
+    def __init__(
+        self, depth: int, *, block: type[Block] = BasicBlock, residual: bool = True, shortcut: str = "A", **options: Any
+    ) -> None:
+        layers, options = [blocks_a_stage(depth, block.layers)] * 3, {"num_classes": 10, "width": 16} | options
+        super().__init__(block, layers, shortcut=shortcut if residual else None, small_images=True, **options)
+        self.residual = residual
 
 
-def resnet34(**options: Any) -> ResNet:
-    """ResNet-34: 21,797,672 parameters for 1,000 classes. Options as in `ResNet`."""
-    return ResNet(BasicBlock, (3, 4, 6, 3), **options)
-
-
-def resnet50(**options: Any) -> ResNet:
-    """ResNet-50: 25,557,032 parameters for 1,000 classes. Options as in `ResNet`."""
-    return ResNet(Bottleneck, (3, 4, 6, 3), **options)
-
-
-def resnet101(**options: Any) -> ResNet:
-    """ResNet-101: 44,549,160 parameters for 1,000 classes. Options as in `ResNet`."""
-    return ResNet(Bottleneck, (3, 4, 23, 3), **options)
-
-
-def resnet152(**options: Any) -> ResNet:
-    """ResNet-152: 60,192,808 parameters for 1,000 classes. Options as in `ResNet`."""
-    return ResNet(Bottleneck, (3, 8, 36, 3), **options)
+resnet18 = named(ResNet, "resnet18", BasicBlock, (2, 2, 2, 2), 11_689_512)
+resnet34 = named(ResNet, "resnet34", BasicBlock, (3, 4, 6, 3), 21_797_672)
+resnet50 = named(ResNet, "resnet50", Bottleneck, (3, 4, 6, 3), 25_557_032)
+resnet101 = named(ResNet, "resnet101", Bottleneck, (3, 4, 23, 3), 44_549_160)
+resnet152 = named(ResNet, "resnet152", Bottleneck, (3, 8, 36, 3), 60_192_808)

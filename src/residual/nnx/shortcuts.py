@@ -1,31 +1,25 @@
-"""What a skip does where its block changes shape: `residual.vision.shortcuts` for the twin.
+"""What a skip does where its block changes shape: `residual.vision.shortcuts` in Flax NNX.
 
 Told in `book/part2/jax.md`.
 """
 
 import jax
 import jax.numpy as jnp
+import torch
 from flax import nnx
 
 from residual.nnx.layers import BatchNorm, convolution
-from residual.vision.shortcuts import SHORTCUTS
+from residual.vision import shortcuts as torch_shortcuts
 
 
 class PadShortcut(nnx.Module):
-    """Option A: subsample, then put half of the new channels, all zeros, before the old ones and half after.
+    """Option A: subsample, then put channels of zeros `before` and `after` the old ones.
 
-    (N, H, W, C) -> (N, ceil(H / stride), ceil(W / stride), C + new_channels).
-
-    Raises:
-        ValueError: for fewer channels out than in; padding can only add.
+    (N, H, W, C) -> (N, ceil(H / stride), ceil(W / stride), before + C + after).
     """
 
-    def __init__(self, new_channels: int, stride: int) -> None:
-        if new_channels < 0:
-            raise ValueError(f"new_channels must be at least 0, got {new_channels}: shortcut 'A' only adds channels")
-        self.before = new_channels // 2
-        self.after = new_channels - self.before
-        self.stride = stride
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        self.before, self.after, self.stride = before, after, stride
 
     def __call__(self, x: jax.Array) -> jax.Array:
         x = x[:, :: self.stride, :: self.stride, :]
@@ -52,17 +46,15 @@ class ProjectionShortcut(nnx.Module):
 def shortcut_for(
     option: str | None, in_channels: int, out_channels: int, stride: int, *, normalize: bool = True, rngs: nnx.Rngs
 ) -> PadShortcut | ProjectionShortcut | None:
-    """The module on a block's skip, or None where the skip passes on its input. As `residual.vision.shortcuts`'.
+    """The module on a block's skip, or None where the skip passes on its input: of the kind that torch's block has.
 
     Raises:
-        ValueError: for another option than "A", "B", "C" or None, or for "A" with fewer channels out than in.
+        ValueError: as `residual.vision.shortcuts.shortcut_for`.
     """
-    if option is None:
+    with torch.device("meta"):  # only the kind matters: no weights are made
+        kind = torch_shortcuts.shortcut_for(option, in_channels, out_channels, stride)
+    if kind is None:
         return None
-    if option not in SHORTCUTS:
-        raise ValueError(f"shortcut must be one of {SHORTCUTS}, or None for no skip at all, got {option!r}")
-    if option != "C" and stride == 1 and in_channels == out_channels:
-        return None
-    if option == "A":
-        return PadShortcut(out_channels - in_channels, stride)
+    if isinstance(kind, torch_shortcuts.PadShortcut):
+        return PadShortcut(kind.before, kind.after, stride)
     return ProjectionShortcut(in_channels, out_channels, stride, normalize=normalize, rngs=rngs)

@@ -1,4 +1,4 @@
-"""Weights and running statistics from a torch net to its twin, and back, without a bit lost.
+"""Weights and running statistics from a torch net to its JAX copy, and back, without a bit lost.
 
 Told in `book/part2/jax.md`.
 """
@@ -13,20 +13,16 @@ import torch
 from flax import nnx
 
 from residual import vision
-from residual.nnx.basic import BasicBlock
-from residual.nnx.bottleneck import Bottleneck
-from residual.nnx.cifar import CifarNet
-from residual.nnx.preactivation import PreActBlock
-from residual.nnx.resnet import Block, ResNet
+from residual.nnx.blocks import BasicBlock, Bottleneck, PreActBlock
+from residual.nnx.resnet import Block, CifarNet, ResNet
 from residual.vision.resnet import Block as TorchBlock
-from residual.vision.shortcuts import PadShortcut, ProjectionShortcut
 
-TWINS: dict[type[TorchBlock], type[Block]] = {
+BLOCKS: dict[type[TorchBlock], type[Block]] = {
     vision.BasicBlock: BasicBlock,
     vision.Bottleneck: Bottleneck,
     vision.PreActBlock: PreActBlock,
 }
-NAMES = {  # of the twin's variables and modules in torch's state dict; others are the same
+NAMES = {  # of JAX's variables and modules in torch's state dict; others are the same
     "kernel": "weight",
     "scale": "weight",
     "mean": "running_mean",
@@ -38,59 +34,54 @@ NAMES = {  # of the twin's variables and modules in torch's state dict; others a
 
 
 def from_torch(model: vision.ResNet) -> ResNet:
-    """The twin of `model` with its weights, running statistics and mode. `model` is left as it is.
+    """The JAX copy of `model` with its weights, running statistics and mode. `model` is left as it is.
 
     Raises:
         ValueError: for weights that JAX would change (it holds float32, and float64 where `jax_enable_x64` is on), or a
-            net whose batch norm was folded away by `vision.fuse`; for blocks that have no twin, by name.
+            net whose batch norm was folded away by `vision.fuse`; for blocks that JAX does not have, by name.
     """
+    if model.block not in BLOCKS:
+        known = ", ".join(block.__name__ for block in BLOCKS)
+        raise ValueError(f"model must be made of blocks that JAX has, too, {known}, got {model.block.__name__}")
     weights = model.state_dict()
     doubles = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
+    exact = {torch.float32, torch.float64} if doubles else {torch.float32}
     for key, value in weights.items():
-        if (
-            value.is_floating_point()
-            and value.dtype != torch.float32
-            and not (doubles and value.dtype == torch.float64)
-        ):
+        if value.is_floating_point() and value.dtype not in exact:
             raise ValueError(f"{key} must be float32, or float64 where jax_enable_x64 is on, got {value.dtype}")
-    twin = nnx.eval_shape(lambda: _build_twin(model))  # shapes only: random weights would be made in vain
-    state = dict(nnx.to_flat_state(nnx.state(twin)))
+    make: Any = CifarNet if isinstance(model, vision.CifarNet) else ResNet
+    # Shapes only: random weights would be made in vain.
+    jax_net: ResNet = nnx.eval_shape(lambda: make(block=BLOCKS[model.block], rngs=_Unused(), **_options(model)))
+    state = dict(nnx.to_flat_state(nnx.state(jax_net)))
     keys = {path: torch_key(path) for path in state}
     if set(keys.values()) != weights.keys():
-        differing = sorted(set(keys.values()) ^ weights.keys())
-        raise ValueError(
-            f"model must be as it was built, not fused or changed; keys that differ: {', '.join(differing)}"
-        )
+        differing = ", ".join(sorted(set(keys.values()) ^ weights.keys()))
+        raise ValueError(f"model must be as it was built, not fused or changed; keys that differ: {differing}")
     for path, variable in state.items():
         array = _order(weights[keys[path]].numpy(force=True), to_torch=False)
         state[path] = variable.replace(jnp.array(array, jnp.int32 if array.dtype.kind == "i" else array.dtype))
-    nnx.update(twin, nnx.from_flat_state(state))
-    twin.train() if model.training else twin.eval()
-    return twin
+    nnx.update(jax_net, nnx.from_flat_state(state))
+    jax_net.train() if model.training else jax_net.eval()
+    return jax_net
 
 
-def to_torch(twin: ResNet) -> vision.ResNet:
-    """The torch net of `twin` with its weights, running statistics and mode. `twin` is left as it is."""
-    block = next(torch_block for torch_block, block in TWINS.items() if block is twin.block)
-    options: dict[str, Any] = {name: getattr(twin, name) for name in ("num_classes", "in_channels", "width")}
+def to_torch(jax_net: ResNet) -> vision.ResNet:
+    """The torch net of `jax_net` with its weights, running statistics and mode. `jax_net` is left as it is."""
+    block = next(torch_block for torch_block, block in BLOCKS.items() if block is jax_net.block)
+    make: Any = vision.CifarNet if isinstance(jax_net, CifarNet) else vision.ResNet
     with torch.device("meta"):  # shapes only
-        if isinstance(twin, CifarNet):
-            shortcut = {"shortcut": twin.shortcut} if twin.residual else {"residual": False}
-            model: vision.ResNet = vision.CifarNet(twin.depth, block=block, **shortcut, **options)
-        else:
-            options |= {name: getattr(twin, name) for name in ("shortcut", "small_images", "v1")}
-            model = vision.ResNet(block, twin.layers, **options)
+        model: vision.ResNet = make(block=block, **_options(jax_net))
     shapes = model.state_dict()
     weights = {}
-    for path, variable in nnx.to_flat_state(nnx.state(twin)):
+    for path, variable in nnx.to_flat_state(nnx.state(jax_net)):
         key = torch_key(path)
         weights[key] = torch.from_numpy(_order(np.array(variable[...]), to_torch=True)).to(shapes[key].dtype)
     model.load_state_dict(weights, assign=True)
-    return model.train(not twin.bn1.use_running_average)
+    return model.train(not jax_net.bn1.use_running_average)
 
 
 def torch_key(path: Sequence[Any]) -> str:
-    """The name in torch's state dict of the twin's variable at `path`."""
+    """The name in torch's state dict of the JAX copy's variable at `path`."""
     return ".".join(NAMES.get(part, str(part)) for part in path)
 
 
@@ -100,39 +91,16 @@ def _order(array: np.ndarray, *, to_torch: bool) -> np.ndarray:
     return np.ascontiguousarray(array.transpose(axes)) if axes else array
 
 
+def _options(net: ResNet | vision.ResNet) -> dict[str, Any]:
+    """The arguments that a net was built with, of torch or of JAX; all but its block and its random numbers."""
+    options = {name: getattr(net, name) for name in ("num_classes", "in_channels", "width", "v1")}
+    if isinstance(net, CifarNet | vision.CifarNet):
+        return options | {"depth": net.depth, **({"shortcut": net.shortcut} if net.residual else {"residual": False})}
+    return options | {name: getattr(net, name) for name in ("layers", "shortcut", "small_images")}
+
+
 class _Unused(nnx.Rngs):
     """Asked for random numbers, of which none is drawn: counting how often makes deep nets slow to trace."""
 
     def params(self) -> jax.Array:
         return jax.random.key(0)
-
-
-def _build_twin(model: vision.ResNet) -> ResNet:
-    blocks = model.blocks()
-    options: dict[str, Any] = {
-        "num_classes": model.fc.out_features,
-        "in_channels": model.in_channels,
-        "width": model.conv1.out_channels,
-        "rngs": _Unused(),
-    }
-    kind = type(blocks[0])
-    if kind not in TWINS:
-        known = ", ".join(block.__name__ for block in TWINS)
-        raise ValueError(f"model must be made of blocks that have a twin, {known}, got {kind.__name__}")
-    block, shortcut = TWINS[kind], _shortcut(blocks)
-    if isinstance(model, vision.CifarNet):
-        option = {"shortcut": shortcut} if shortcut else {"residual": False}
-        return CifarNet(model.depth, block=block, **option, **options)
-    layers = [len(list(model.get_submodule(stage).children())) for stage in model.stages]
-    v1 = any(isinstance(b, vision.Bottleneck) and b.conv1.stride != (1, 1) for b in blocks)
-    return ResNet(block, layers, shortcut=shortcut, small_images=model.small_images, v1=v1, **options)
-
-
-def _shortcut(blocks: Sequence[TorchBlock]) -> str | None:
-    """The shortcut option that a torch net was built with; where two build the same net, either."""
-    if not blocks[0].residual:
-        return None
-    kinds = {type(block.downsample) for block in blocks}
-    if PadShortcut in kinds:
-        return "A"
-    return "C" if kinds == {ProjectionShortcut} else "B"

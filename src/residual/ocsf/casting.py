@@ -4,12 +4,13 @@ A cast that could lose something says so, and the event that would lose it is qu
 `book/part3/records.md`.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
-from residual.ocsf.columns import Columns, Shape, element, fields, is_text, is_time, normal, shape_in_ocsf, word
+from residual.ocsf.columns import Columns, Shape, element, fields, is_text, is_time, shape_in_ocsf, word
 
 _CONTAINERS = ("list", "object")
 
@@ -23,26 +24,16 @@ class Leaf:
     dtype: pl.DataType
 
 
-@dataclass(frozen=True)
-class Cast:
-    """A leaf in its settled type, and where an event has a value that this type cannot hold (None: nowhere)."""
-
-    value: pl.Expr
-    lost: pl.Expr | None
-    message: str
-
-
 def flatten(schema: pl.Schema) -> list[Leaf]:
     """The leaves of a file: every struct is taken apart, save where OCSF lets any JSON stand.
 
     Raises:
         ValueError: if two leaves have the same path, one of them with a dot in a name.
     """
-    found = [leaf for name, dtype in schema.items() for leaf in _flatten(name, pl.col(name), dtype)]
-    paths = [leaf.path for leaf in found]
-    if twice := sorted({path for path in paths if paths.count(path) > 1}):
-        raise ValueError(f"column {twice[0]} occurs twice, with and without dots in a name")
-    return found
+    leaves = [leaf for name, dtype in schema.items() for leaf in _flatten(name, pl.col(name), dtype)]
+    if twice := [path for path, count in Counter(leaf.path for leaf in leaves).items() if count > 1]:
+        raise ValueError(f"column {min(twice)} occurs twice, with and without dots in a name")
+    return leaves
 
 
 def _flatten(path: str, raw: pl.Expr, dtype: pl.DataType) -> Iterator[Leaf]:
@@ -67,7 +58,15 @@ def register(columns: Columns, path: str, dtype: pl.DataType) -> None:
     if isinstance(dtype, pl.Null):
         return
     inner = element(dtype)
-    shape: Shape = "object" if isinstance(dtype, pl.Struct) else normal(dtype) if inner is None else "list"
+    shape: Shape = dtype
+    if inner is not None:
+        shape = "list"
+    elif isinstance(dtype, pl.Struct):
+        shape = "object"
+    elif dtype.is_numeric():
+        shape = pl.Int64() if dtype.is_integer() else pl.Float64()
+    elif isinstance(dtype, (pl.Categorical, pl.Enum)):
+        shape = pl.String()
     ours = shape_in_ocsf(path)
     foreign = "[]" in path and ours is not None and (shape in _CONTAINERS or ours in _CONTAINERS) and shape != ours
     if columns.settle(path, shape, as_in_file=foreign) != shape:
@@ -79,20 +78,23 @@ def register(columns: Columns, path: str, dtype: pl.DataType) -> None:
             register(columns, f"{path}.{name}", field)
 
 
-def cast(columns: Columns, leaf: Leaf) -> Cast:
-    """A leaf in the type that is settled for it."""
-    target = columns.dtype(leaf.path)
+def cast(columns: Columns, leaf: Leaf) -> tuple[pl.Expr, pl.Expr | None]:
+    """A leaf in its settled type; and what is wrong where it has a value that this type cannot hold, null elsewhere.
+
+    The second is None where each value can be cast without a look at it.
+    """
+    raw, target = leaf.raw, columns.dtype(leaf.path)
     message = _conflict(leaf.path, leaf.dtype, target)
     if message is None:
-        return Cast(leaf.raw if leaf.dtype == target else leaf.raw.cast(target), None, "")
+        return raw if leaf.dtype == target else raw.cast(target), None
     if is_text(leaf.path) and (leaf.dtype.is_nested() or isinstance(leaf.dtype, pl.Map)):
-        return Cast(_json(leaf.raw), None, "")
+        # Polars encodes structs alone as JSON, so the value is wrapped in one and taken out of its text again.
+        text = pl.struct(raw.alias("")).struct.json_encode().str.slice(4).str.head(-1)
+        return pl.when(raw.is_not_null()).then(text), None
     if leaf.dtype.is_integer() and target == pl.Int64:
         message = f"{leaf.path}: too large for 64 bits"
     value = _converted(leaf, target)
-    if value is None:
-        return Cast(pl.lit(None, dtype=target), leaf.raw.is_not_null(), message)
-    return Cast(value, value.is_null() & leaf.raw.is_not_null(), message)
+    return value, pl.when(value.is_null() & raw.is_not_null()).then(pl.lit(message))
 
 
 def _conflict(path: str, dtype: pl.DataType, target: pl.DataType) -> str | None:
@@ -102,34 +104,27 @@ def _conflict(path: str, dtype: pl.DataType, target: pl.DataType) -> str | None:
         return _conflict(f"{path}[]", inner, target_inner)
     if isinstance(dtype, pl.Struct) and isinstance(target, pl.Struct):
         settled = dict(fields(target))
-        found = (_conflict(f"{path}.{name}", field, settled.get(name, pl.Null())) for name, field in fields(dtype))
-        return next((message for message in found if message), None)
-    return None if _widens(dtype, target) else f"{path}: expected {word(target)}, got {word(dtype)}"
-
-
-def _widens(dtype: pl.DataType, target: pl.DataType) -> bool:
+        messages = (_conflict(f"{path}.{name}", field, settled.get(name, pl.Null())) for name, field in fields(dtype))
+        return next((message for message in messages if message), None)
     if isinstance(dtype, pl.Null) or dtype == target:
-        return True
+        return None
     if target == pl.String:
-        return isinstance(dtype, (pl.Categorical, pl.Enum, pl.Boolean)) or dtype.is_numeric()
-    if target == pl.Int64:
-        return dtype.is_integer() and dtype not in (pl.UInt64, pl.Int128, pl.UInt128)
-    return target == pl.Float64 and dtype.is_numeric()
+        widens = isinstance(dtype, (pl.Categorical, pl.Enum, pl.Boolean)) or dtype.is_numeric()
+    elif target == pl.Int64:
+        widens = dtype.is_integer() and dtype not in (pl.UInt64, pl.Int128, pl.UInt128)
+    else:
+        widens = target == pl.Float64 and dtype.is_numeric()
+    return None if widens else f"{path}: expected {word(target)}, got {word(dtype)}"
 
 
-def _json(raw: pl.Expr) -> pl.Expr:
-    """Anything as JSON text. Polars encodes structs alone, so it is wrapped in one and taken out again."""
-    return pl.when(raw.is_not_null()).then(pl.struct(raw.alias("")).struct.json_encode().str.slice(4).str.head(-1))
-
-
-def _converted(leaf: Leaf, target: pl.DataType) -> pl.Expr | None:
-    """A scalar in another type, null for values that it cannot hold; None where not one value could be."""
+def _converted(leaf: Leaf, target: pl.DataType) -> pl.Expr:
+    """A scalar in another type, null for values that it cannot hold."""
     raw, dtype = leaf.raw, leaf.dtype
     if target == pl.String:
         if isinstance(dtype, pl.Datetime):
             return raw.dt.to_string("iso:strict")
         if isinstance(dtype, pl.Binary):
-            return raw.map_batches(_decoded, return_dtype=pl.String())
+            return raw.map_elements(_decoded, return_dtype=pl.String())
     elif target in (pl.Int64, pl.Float64):
         if target == pl.Int64 and is_time(leaf.path) and isinstance(dtype, (pl.Datetime, pl.Date)):
             return raw.cast(pl.Datetime("ms")).dt.epoch("ms")
@@ -138,15 +133,11 @@ def _converted(leaf: Leaf, target: pl.DataType) -> pl.Expr | None:
         if dtype.is_numeric():
             whole = raw.cast(target, strict=False)
             return pl.when(whole.cast(pl.Float64) == raw.cast(pl.Float64)).then(whole)
-    return None
+    return pl.lit(None, dtype=target)
 
 
-def _decoded(values: pl.Series) -> pl.Series:
-    return pl.Series(values.name, [_text(value) for value in values.to_list()], dtype=pl.String())
-
-
-def _text(value: bytes | None) -> str | None:
+def _decoded(value: bytes) -> str | None:
     try:
-        return None if value is None else value.decode()
+        return value.decode()
     except UnicodeDecodeError:
         return None

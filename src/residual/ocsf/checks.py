@@ -1,7 +1,11 @@
 """Three rules of OCSF that its JSON Schema does not hold an event to. Told in `book/part3/records.md`.
 
 `type_uid` is `class_uid * 100 + activity_id`; a caption beside an id (`status` beside `status_id`) is the one that the
-schema gives for that id, unless the id is 99, Other; and a time is in milliseconds.
+schema gives for that id, unless the id is 99, Other; and a time is in milliseconds since 1970 in UTC.
+
+A time is plausible between March 1973 and the end of the year 9999. The span is so wide because certificates expire in
+9999 and files are dated 1980. It still refuses every time between 1990 and 5000 that is in seconds or in microseconds,
+since those numbers lie outside it.
 """
 
 from collections.abc import Mapping
@@ -9,10 +13,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from residual.ocsf.schema import ocsf
-from residual.ocsf.times import time_fault
+import polars as pl
+
+from residual.ocsf.schema import Attribute, ocsf
 
 OTHER = 99
+EARLIEST = 100_000_000_000
+LATEST = 253_402_300_799_999
+_TOO_EARLY = "too early for milliseconds since 1970 (is it in seconds?)"
+_TOO_LATE = "too late for milliseconds since 1970 (is it in microseconds?)"
 
 
 @dataclass(frozen=True)
@@ -33,66 +42,47 @@ class Fault:
         return f"{self.path}: {self.message}, got {self.got!r}"
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """What to look at in an attribute: whether it is a time, the captions of its ids, or the object that it is."""
-
-    is_time: bool
-    sibling: str | None
-    captions: Mapping[int, str]
-    inside: str | None
+def time_faults(column: pl.Expr) -> pl.Expr:
+    """What is wrong with the times of an integer column; null where nothing is."""
+    return pl.when(column < EARLIEST).then(pl.lit(_TOO_EARLY)).when(column > LATEST).then(pl.lit(_TOO_LATE))
 
 
 @cache
-def _rules(group: str, name: str) -> dict[str, _Rule]:
-    """The attributes of a class or an object (`group` is "classes" or "objects") that have something to look at."""
-    rules = {}
-    for key, attribute in ocsf()[group][name]["attributes"].items():
-        sibling = None if attribute.get("is_array") else attribute.get("sibling")
-        rule = _Rule(
-            is_time=attribute["type"] == "timestamp_t",
-            sibling=sibling,
-            captions={int(i): e["caption"] for i, e in attribute.get("enum", {}).items()} if sibling else {},
-            inside=attribute["object_type"] if attribute["type"] == "object_t" else None,
-        )
-        if rule.is_time or rule.sibling or rule.inside:
-            rules[key] = rule
-    return rules
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _looked_at(group: str, name: str) -> dict[str, Attribute]:
+    """The attributes of a class or an object (`group` is "classes" or "objects") to which a rule may apply."""
+    attributes = ocsf()[group][name]["attributes"].items()
+    return {key: a for key, a in attributes if a["type"] in ("object_t", "timestamp_t") or a.get("sibling")}
 
 
 def check(event: Mapping[str, Any], class_name: str) -> list[Fault]:
     """Every breach of the three rules in an event of a class. Values of a wrong type are left to the schema."""
-    found: list[Fault] = []
-    numbers = [event.get(name) for name in ("class_uid", "activity_id", "type_uid")]
-    if all(_is_int(number) for number in numbers):
-        class_uid, activity, type_uid = numbers
-        if type_uid != (expected := class_uid * 100 + activity):  # type: ignore[operator]  # integers, by `all` above
-            found.append(Fault("$.type_uid", f"expected class_uid * 100 + activity_id, {expected}", type_uid))
-    _check_object(event, _rules("classes", class_name), "$", found)
-    return found
+    faults: list[Fault] = []
+    numbers: list[Any] = [event.get(name) for name in ("class_uid", "activity_id", "type_uid")]
+    class_uid, activity, type_uid = numbers
+    if all(type(number) is int for number in numbers) and type_uid != (expected := class_uid * 100 + activity):
+        faults.append(Fault("$.type_uid", f"expected class_uid * 100 + activity_id, {expected}", type_uid))
+    _check_object(event, _looked_at("classes", class_name), "$", faults)
+    return faults
 
 
-def _check_object(value: Mapping[str, Any], rules: Mapping[str, _Rule], path: str, found: list[Fault]) -> None:
+def _check_object(
+    value: Mapping[str, Any], attributes: Mapping[str, Attribute], path: str, faults: list[Fault]
+) -> None:
     for name, inner in value.items():
-        if (rule := rules.get(name)) is None:
+        if (attribute := attributes.get(name)) is None:
             continue
-        if rule.inside is not None:
-            if isinstance(inner, dict):
-                _check_object(inner, _rules("objects", rule.inside), f"{path}.{name}", found)
-            elif isinstance(inner, list):
-                for place, element in enumerate(inner):
-                    if isinstance(element, dict):
-                        _check_object(element, _rules("objects", rule.inside), f"{path}.{name}[{place}]", found)
-        elif _is_int(inner):
-            if rule.is_time and (message := time_fault(inner)):
-                found.append(Fault(f"{path}.{name}", message, inner))
-            if rule.sibling is not None and inner != OTHER:
-                caption = value.get(rule.sibling)
-                expected = rule.captions.get(inner)
-                if caption is not None and expected is not None and caption != expected:
+        kind = attribute["type"]
+        if kind == "object_t":
+            inside, many = _looked_at("objects", attribute["object_type"]), isinstance(inner, list)
+            for place, element in enumerate(inner if many else [inner]):
+                if isinstance(element, dict):
+                    _check_object(element, inside, f"{path}.{name}[{place}]" if many else f"{path}.{name}", faults)
+        elif type(inner) is int:
+            if kind == "timestamp_t" and not EARLIEST <= inner <= LATEST:
+                faults.append(Fault(f"{path}.{name}", _TOO_EARLY if inner < EARLIEST else _TOO_LATE, inner))
+            sibling = attribute.get("sibling")
+            if sibling and sibling in value and inner != OTHER and not attribute.get("is_array"):
+                expected = attribute.get("enum", {}).get(str(inner), {}).get("caption")
+                if (caption := value[sibling]) is not None and expected not in (None, caption):
                     message = f'expected "{expected}", the caption of {name} {inner}'
-                    found.append(Fault(f"{path}.{rule.sibling}", message, caption))
+                    faults.append(Fault(f"{path}.{sibling}", message, caption))

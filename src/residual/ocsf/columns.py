@@ -6,8 +6,9 @@ else is a conflict. An array is a tree of its own, whose elements are written `p
 """
 
 from collections.abc import Iterator
+from copy import copy
 from functools import cache, lru_cache
-from typing import Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import polars as pl
 
@@ -22,29 +23,26 @@ _OF_TYPE: dict[str, pl.DataType] = {
 SHAPE_OF_KIND: dict[type, Shape] = {
     bool: pl.Boolean(), int: pl.Int64(), float: pl.Float64(), str: pl.String(), list: "list", dict: "object",
 }  # fmt: skip
+_KIND_OF_SHAPE = {shape: kind for kind, shape in SHAPE_OF_KIND.items()}
 
 
 @cache
 def _attributes() -> dict[str, Attribute]:
     """All attributes by name: OCSF gives a name the same primitive type wherever it stands."""
-    found: dict[str, Attribute] = dict(ocsf()["dictionary"]["attributes"])
-    for group in ("objects", "classes"):
-        for entry in ocsf()[group].values():
-            for name, attribute in entry["attributes"].items():
-                found.setdefault(name, attribute)
-    return found
+    entries = [ocsf()["dictionary"], *ocsf()["objects"].values(), *ocsf()["classes"].values()]
+    return {name: attribute for entry in reversed(entries) for name, attribute in entry["attributes"].items()}
 
 
 @lru_cache(maxsize=100_000)
-def _known(path: str) -> tuple[Shape, Attribute] | None:
+def _known(path: str) -> tuple[Shape | None, Attribute]:
+    """What OCSF has at a path, and its entry there; None and an empty entry where it does not know the path."""
     parent, _, name = path.rpartition(".")
-    attribute = _attributes().get(name.removesuffix("[]"))
-    if attribute is None or (parent and shape_in_ocsf(parent) != "object"):
-        return None
-    if attribute.get("is_array") and not name.endswith("[]"):
+    attribute = _attributes().get(name.removesuffix("[]"), {})
+    is_array, is_element = bool(attribute.get("is_array")), name.endswith("[]")
+    if not attribute or (parent and shape_in_ocsf(parent) != "object") or (is_element and not is_array):
+        return None, {}
+    if is_array and not is_element:
         return "list", attribute
-    if name.endswith("[]") and not attribute.get("is_array"):
-        return None
     if attribute["type"] == "object_t" and attribute["object_type"] != "object":
         return "object", attribute
     return _OF_TYPE.get(attribute["type"], pl.String()), attribute
@@ -52,19 +50,17 @@ def _known(path: str) -> tuple[Shape, Attribute] | None:
 
 def shape_in_ocsf(path: str) -> Shape | None:
     """What OCSF 1.8.0 has at a path, if it knows the path."""
-    known = _known(path)
-    return known[0] if known else None
+    return _known(path)[0]
 
 
 def is_text(path: str) -> bool:
     """Whether OCSF lets any JSON stand there (`unmapped`, `data`): such a column holds JSON text."""
-    known = _known(path)
-    return known is not None and (known[1]["type"] == "json_t" or known[1].get("object_type") == "object")
+    attribute = _known(path)[1]
+    return attribute.get("type") == "json_t" or attribute.get("object_type") == "object"
 
 
 def is_time(path: str) -> bool:
-    known = _known(path)
-    return known is not None and known[1]["type"] == "timestamp_t"
+    return _known(path)[1].get("type") == "timestamp_t"
 
 
 def word(shape: Shape) -> str:
@@ -76,15 +72,6 @@ def word(shape: Shape) -> str:
     if isinstance(shape, pl.DataType) and shape.is_numeric():
         return "integer" if shape.is_integer() else "number"
     return str(shape).lower()
-
-
-def normal(dtype: pl.DataType) -> pl.DataType:
-    """The type that a scalar of a file is given where OCSF does not know the column."""
-    if dtype.is_integer():
-        return pl.Int64()
-    if dtype.is_numeric():
-        return pl.Float64()
-    return pl.String() if isinstance(dtype, (pl.Categorical, pl.Enum)) else dtype
 
 
 class Columns:
@@ -101,8 +88,8 @@ class Columns:
         self.names: list[str] = []
         self.shapes: dict[str, Shape] = {}
         self.kinds: dict[str, type | None] = {}
-        self._children: dict[str, list[str]] = {}
-        self._log: list[tuple[str, Shape | None]] = []
+        self._children: dict[str, tuple[str, ...]] = {}
+        self._kept: dict[str, Any] | None = None
 
     def settle(self, path: str, shape: Shape, *, as_in_file: bool = False) -> Shape:
         """What stands at `path`, given that a file has `shape` there; what OCSF has, unless the file's is to be kept.
@@ -110,46 +97,32 @@ class Columns:
         Raises:
             ValueError: for a new column beyond the most that there may be.
         """
-        settled = self.shapes.get(path)
+        settled, ours = self.shapes.get(path), shape_in_ocsf(path)
+        if settled is not None and not (settled == pl.Int64 and shape == pl.Float64 and ours is None):
+            return settled
+        if ours is None or as_in_file:
+            ours = shape
+        is_column = settled is None and ours != "object" and "[]" not in path
+        if is_column and len(self.names) >= self.most:
+            raise ValueError(f"more than {self.most} columns")
+        if self._kept is None:
+            self._kept = {name: copy(value) for name, value in vars(self).items()}
+        if is_column:
+            self.names.append(path)
         if settled is None:
-            ours = shape_in_ocsf(path)
-            if ours is None or as_in_file:
-                ours = shape
-            if ours != "object" and "[]" not in path:
-                if len(self.names) >= self.most:
-                    raise ValueError(f"more than {self.most} columns")
-                self.names.append(path)
             parent = path.removesuffix("[]") if path.endswith("[]") else path.rpartition(".")[0]
-            self._children.setdefault(parent, []).append(path)
-            self._change(path, ours)
-        elif settled == pl.Int64 and shape == pl.Float64 and shape_in_ocsf(path) is None:
-            self._change(path, shape)
-        return self.shapes[path]
-
-    def _change(self, path: str, shape: Shape) -> None:
-        self._log.append((path, self.shapes.get(path)))
-        self._set(path, shape)
-
-    def _set(self, path: str, shape: Shape) -> None:
-        self.shapes[path] = shape
-        self.kinds[path] = next((kind for kind, of_kind in SHAPE_OF_KIND.items() if of_kind == shape), None)
+            self._children[parent] = (*self._children.get(parent, ()), path)
+        self.shapes[path], self.kinds[path] = ours, _KIND_OF_SHAPE.get(ours)
+        return ours
 
     def keep(self) -> None:
         """Forget how to undo what was settled so far."""
-        self._log.clear()
+        self._kept = None
 
     def undo(self) -> None:
-        """Unsettle all that was settled since `keep`: the event that brought it was rejected."""
-        for path, before in reversed(self._log):
-            if before is not None:
-                self._set(path, before)
-                continue
-            del self.shapes[path], self.kinds[path]
-            parent = path.removesuffix("[]") if path.endswith("[]") else path.rpartition(".")[0]
-            self._children[parent].remove(path)
-            if path in self.names[-len(self._log) :]:
-                self.names.remove(path)
-        self._log.clear()
+        """Unsettle all that was settled since `keep`: the event or the file that brought it was rejected."""
+        if self._kept is not None:
+            vars(self).update(self._kept)
 
     def dtype(self, path: str) -> pl.DataType:
         """The polars type of what is settled at `path`.

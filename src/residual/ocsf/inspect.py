@@ -1,11 +1,11 @@
 """What is in a table of events: what `residual inspect` prints. Told in `book/part3/records.md`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
-from residual.ocsf.schema import ocsf
+from residual.ocsf.schema import ocsf_class
 
 BATCH_OF_COLUMNS = 10  # their distinct values are in memory
 
@@ -42,8 +42,7 @@ class Inspection:
 
     def class_names(self) -> dict[int, str]:
         """The captions of the classes, such as 3002: "Authentication"."""
-        captions = {entry["uid"]: entry["caption"] for entry in ocsf()["classes"].values()}
-        return {uid: captions[uid] for uid in self.classes}
+        return {uid: ocsf_class(uid)["caption"] for uid in self.classes}
 
 
 def inspect(events: pl.LazyFrame, *, top: int = 5) -> Inspection:
@@ -59,24 +58,17 @@ def inspect(events: pl.LazyFrame, *, top: int = 5) -> Inspection:
     count, first, last = span.collect(engine="streaming").row(0)
     of_class = events.group_by("class_uid").len().sort("len", "class_uid", descending=[True, False])
     classes = dict(of_class.collect(engine="streaming").iter_rows())
-    columns: list[ColumnSummary] = []
+    columns = []
     for start in range(0, len(schema), BATCH_OF_COLUMNS):
-        columns += _columns(events, dict(list(schema.items())[start : start + BATCH_OF_COLUMNS]), count, top)
+        types = dict(list(schema.items())[start : start + BATCH_OF_COLUMNS])
+        nulls = [pl.col(name).null_count().alias(f"nulls of {name}") for name in types]
+        frequent = [
+            pl.col(name).drop_nulls().value_counts(sort=True, name=f"count of {name}").head(top).implode().alias(name)
+            for name, dtype in types.items()
+            if not dtype.is_nested()
+        ]
+        row = events.select(*nulls, *frequent).collect(engine="streaming").row(0, named=True)
+        for name, dtype in types.items():
+            values = tuple((pair[name], pair[f"count of {name}"]) for pair in row.get(name, []))
+            columns.append(ColumnSummary(name, dtype, row[f"nulls of {name}"] / max(count, 1), values))
     return Inspection(count, classes, first, last, tuple(columns))
-
-
-def _columns(events: pl.LazyFrame, types: dict[str, pl.DataType], count: int, top: int) -> Iterator[ColumnSummary]:
-    nulls = [pl.col(name).null_count().alias(f"nulls of {name}") for name in types]
-    frequent = [
-        pl.struct(pl.col(name).drop_nulls().value_counts(sort=True, name=f"count of {name}").head(top).implode()).alias(
-            f"top of {name}"
-        )
-        for name, dtype in types.items()
-        if not dtype.is_nested()
-    ]
-    row = events.select(*nulls, *frequent).collect(engine="streaming").row(0, named=True)
-    for name, dtype in types.items():
-        listed = row.get(f"top of {name}")
-        pairs = [tuple(entry.values()) for entry in next(iter(listed.values()))] if listed else []
-        null_rate = row[f"nulls of {name}"] / count if count else 0.0
-        yield ColumnSummary(name, dtype, null_rate, tuple((value, often) for value, often in pairs))

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from residual.ocsf.casting import Cast, Leaf, cast, flatten, register
+from residual.ocsf.casting import cast, flatten, register
 from residual.ocsf.events import dicts
-from residual.ocsf.intake import ROW, UID, Intake, Piece
-from residual.ocsf.problems import reason
+from residual.ocsf.intake import ROW, UID, Intake, reason
 from residual.ocsf.sources import Source
 
 BATCH = 50_000
@@ -21,74 +20,60 @@ BROKEN = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
 def take_in(source: Source, intake: Intake) -> None:
     """Look a file over: its good rows become a piece of the table, the others are quarantined."""
-    summary = intake.rejects.summary
     try:
         frame = scan(source)
         schema = frame.collect_schema()
         rows: int = frame.select(pl.len()).collect().item()
     except BROKEN as error:
-        intake.rejects.file(source.name, f"no whole Parquet file: {first_line(error)}", None)
+        intake.reject_file(source, f"no whole Parquet file: {first_line(error)}")
         return
-    summary.rows_in += rows
+    intake.summary.rows_in += rows
+    fresh: set[str] = set()
+    intake.columns.keep()
     try:
-        found, casts = settle(schema, intake)
-        with intake.forgetting_uids_on_error():
-            bad = dict(_bad_rows(frame, casts, intake))
+        leaves = flatten(schema)
+        for leaf in leaves:
+            register(intake.columns, leaf.path, leaf.dtype)
+        casts = {leaf.path: cast(intake.columns, leaf) for leaf in leaves}
+        lost = {path: problem for path, (_, problem) in casts.items() if problem is not None}
+        bad = dict(_bad_rows(frame, {path: value for path, (value, _) in casts.items()}, lost, intake, fresh))
     except BROKEN as error:
-        intake.rejects.file(source.name, f"a page cannot be decoded: {first_line(error)}", rows)
+        intake.reject_file(source, f"a page cannot be decoded: {first_line(error)}", rows)
         return
-    except ValueError as error:
-        intake.rejects.file(source.name, str(error), rows)
+    except ValueError as error:  # a path that occurs twice, or too many columns; then the file settles nothing
+        intake.columns.undo()
+        intake.reject_file(source, str(error), rows)
         return
-    intake.drift.see(source.group, source.name, found, casts)
-    for row, raw in _raw(frame, list(bad)):
-        intake.rejects.row(source.name, {"row": row}, bad[row], raw)
-    summary.rows_out += rows - len(bad)
-    partitions = tuple((key, value) for key, value in source.partitions if key not in schema)
-    intake.pieces.append(Piece(source.path, schema, rows, partitions, tuple(bad)))
+    intake.seen |= fresh
+    intake.note_drift(source, {leaf.path: leaf.dtype for leaf in leaves}, lost)
+    if bad:
+        chosen = pl.col(ROW).is_in(pl.Series(list(bad), dtype=pl.UInt32).implode())
+        for batch in frame.with_row_index(ROW).filter(chosen).collect_batches(chunk_size=RAW_BATCH):
+            for event in dicts(batch):
+                row = event.pop(ROW)
+                intake.reject_row(source, {"row": row}, bad[row], event)
+    intake.add(source, source.path, schema, rows, tuple(bad))
 
 
 def scan(source: Source) -> pl.LazyFrame:
+    """The rows of a file as they are, without columns for its partitions."""
     return pl.scan_parquet(source.path, glob=False, hive_partitioning=False)
 
 
-def settle(schema: pl.Schema, intake: Intake) -> tuple[list[Leaf], dict[str, Cast]]:
-    """The columns of a file, and how they come to their settled types.
-
-    Raises:
-        ValueError: if a column occurs twice, or there are more columns than may be.
-    """
-    found = flatten(schema)
-    intake.columns.keep()
-    try:
-        for leaf in found:
-            register(intake.columns, leaf.path, leaf.dtype)
-    except ValueError:
-        intake.columns.undo()
-        raise
-    return found, {leaf.path: cast(intake.columns, leaf) for leaf in found}
-
-
-def _bad_rows(frame: pl.LazyFrame, casts: dict[str, Cast], intake: Intake) -> Iterator[tuple[int, str]]:
-    """The rows to reject. Looks at every column, if only for nulls, so that every page is decoded."""
+def _bad_rows(
+    frame: pl.LazyFrame, values: dict[str, pl.Expr], lost: dict[str, pl.Expr], intake: Intake, fresh: set[str]
+) -> Iterator[tuple[int, str]]:
+    """The rows to reject, and why. Looks at every column, if only for nulls, so that every page is decoded."""
     columns = {
-        "reason": reason(casts),
-        "uid": casts[UID].value if UID in casts else pl.lit(None, dtype=pl.String()),
+        "reason": reason(values, lost.values()),
+        "uid": values.get(UID, pl.lit(None, dtype=pl.String())),
         "looked at": pl.all_horizontal(pl.all().is_null()),
     }
     start = 0
     for batch in frame.select(**columns).collect_batches(chunk_size=BATCH):
-        for place, why in intake.problems(batch["reason"].to_list(), batch["uid"].to_list()):
-            yield start + place, why
+        for row, why in intake.problems(batch["reason"].to_list(), batch["uid"].to_list(), fresh):
+            yield start + row, why
         start += batch.height
-
-
-def _raw(frame: pl.LazyFrame, rows: list[int]) -> Iterator[tuple[int, object]]:
-    if rows:
-        chosen = pl.col(ROW).is_in(pl.Series(rows, dtype=pl.UInt32).implode())
-        for batch in frame.with_row_index(ROW).filter(chosen).collect_batches(chunk_size=RAW_BATCH):
-            for event in dicts(batch):
-                yield event.pop(ROW), event
 
 
 def first_line(error: BaseException) -> str:

@@ -5,17 +5,49 @@ Lines), and otherwise the file (a broken array, a broken gzip stream). Told in `
 """
 
 import codecs
+import gzip
+import io
 import json
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
-from residual.ocsf.limits import Limits
-from residual.ocsf.unpacking import UnreadableError, unpacked
-
+CHUNK = 2**18
+GZIP = b"\x1f\x8b"
 KEPT_OF_LONG = 1000
+
+
+class UnreadableError(Exception):
+    """The rest of a file cannot be read; how many events are in it is not known."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Stated limits of reading JSON; all are checked while a file streams past, never by reading all of it.
+
+    Attributes:
+        line_bytes: of one event, as JSON text. Longer ones are quarantined.
+        expansion: how often its own size a gzip file may unpack to. Beyond it, the rest of the file is refused.
+        free_bytes: unpacked bytes for which `expansion` does not count, since short files of like lines pack well.
+        depth: of objects and arrays inside each other, at most 100. Deeper events are quarantined.
+        columns: of all files together. An event that would add another is quarantined.
+    """
+
+    line_bytes: int = 16 * 2**20
+    expansion: int = 200
+    free_bytes: int = 64 * 2**20
+    depth: int = 32
+    columns: int = 5000
+
+    def __post_init__(self) -> None:
+        for name, limit in vars(self).items():
+            if limit < 1:
+                raise ValueError(f"{name} must be at least 1, got {limit}")
+        if self.depth > 100:
+            raise ValueError(f"depth must be at most 100, got {self.depth}")
 
 
 @dataclass(frozen=True)
@@ -24,10 +56,10 @@ class Record:
 
     Attributes:
         number: of the line, or of the value where the file is not made of lines; from 1.
-        unit: "line" or "value".
         raw: its text; undecodable bytes are escaped, and of too long a record only the beginning is kept.
         value: what was parsed, if `reason` is None.
         reason: why there is no value.
+        unit: "line" or "value".
     """
 
     number: int
@@ -46,10 +78,28 @@ def records(path: Path, limits: Limits) -> Iterator[Record]:
     Raises:
         UnreadableError: after the last record that can be read.
     """
-    chunks = unpacked(path, limits)
+    chunks = _unpacked(path, limits)
     head = next(chunks, b"").removeprefix(codecs.BOM_UTF8)
     chunks = chain([head], chunks)
     yield from _values(chunks, limits) if ".json" in path.suffixes and _is_document(head) else _lines(chunks, limits)
+
+
+def _unpacked(path: Path, limits: Limits) -> Iterator[bytes]:
+    """The bytes of a file, unpacked where gzip packed them, in chunks of at most 256 KiB."""
+    try:
+        with path.open("rb") as file:
+            packed = file.read(len(GZIP)) == GZIP
+            most = max(limits.free_bytes, limits.expansion * path.stat().st_size)
+            file.seek(0)
+            stream: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if packed else file
+            seen = 0
+            while chunk := stream.read1(CHUNK):
+                seen += len(chunk)
+                if packed and seen > most:
+                    raise UnreadableError(f"gzip unpacks to more than {limits.expansion} times its size")
+                yield chunk
+    except (EOFError, OSError, zlib.error) as error:
+        raise UnreadableError(f"broken off: {error}") from error
 
 
 def _is_document(head: bytes) -> bool:
@@ -64,23 +114,15 @@ def _lines(chunks: Iterator[bytes], limits: Limits) -> Iterator[Record]:
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
             if not skipping and line.strip():
-                yield _parse(number, line, limits)
+                yield _record(number, line, limits)
             number, skipping = number + 1, False
         if skipping:
             rest = b""
         elif len(rest) > limits.line_bytes:
-            yield _too_long(number, rest, limits)
+            yield _record(number, rest, limits)
             rest, skipping = b"", True
     if rest.strip():
-        yield _parse(number, rest, limits)
-
-
-def _too_long(number: int, text: bytes, limits: Limits) -> Record:
-    return Record(number, _shown(text[:KEPT_OF_LONG]), reason=f"longer than {limits.line_bytes} bytes")
-
-
-def _shown(text: bytes) -> str:
-    return text.decode(errors="backslashreplace")
+        yield _record(number, rest, limits)
 
 
 def _refuse_constant(name: str) -> None:
@@ -90,20 +132,22 @@ def _refuse_constant(name: str) -> None:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def _parse(number: int, line: bytes, limits: Limits) -> Record:
+def _record(number: int, line: bytes, limits: Limits, unit: str = "line", value: Any = None) -> Record:
+    """The record that some bytes are; a line is parsed here, the `value` of another unit was parsed before."""
     if len(line) > limits.line_bytes:
-        return _too_long(number, line, limits)
-    try:
-        text = line.decode()
-    except UnicodeDecodeError:
-        return Record(number, _shown(line), reason="not UTF-8")
-    try:
-        return Record(number, text, _DECODER.decode(text))
-    except (ValueError, RecursionError) as error:
-        return Record(number, text, reason=_why(error))
+        line, reason = line[:KEPT_OF_LONG], f"longer than {limits.line_bytes} bytes"
+    else:
+        try:
+            text = line.decode()
+            return Record(number, text, _DECODER.decode(text) if unit == "line" else value, unit=unit)
+        except (ValueError, RecursionError) as error:
+            reason = _why(error)
+    return Record(number, line.decode(errors="backslashreplace"), reason=reason, unit=unit)
 
 
 def _why(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
     if isinstance(error, RecursionError):
         return "not JSON: nested too deeply"
     return f"not JSON: {error.msg if isinstance(error, json.JSONDecodeError) else error}"
@@ -134,9 +178,9 @@ class _Text:
 
     def take(self, character: str) -> bool:
         """Step over the next character if it is this one."""
-        found = self.peek() == character
-        self.at += found
-        return found
+        is_next = self.peek() == character
+        self.at += is_next
+        return is_next
 
 
 def _values(chunks: Iterator[bytes], limits: Limits) -> Iterator[Record]:
@@ -144,15 +188,13 @@ def _values(chunks: Iterator[bytes], limits: Limits) -> Iterator[Record]:
     text = _Text(chunks)
     is_array = text.take("[")
     for number in count(1):
-        if is_array and text.take("]"):
-            if text.peek():
-                raise UnreadableError("text after the end of the array")
-            return
-        if not is_array and not text.peek():
-            return
+        if text.take("]") if is_array else not text.peek():
+            break
         if is_array and ((number > 1 and not text.take(",")) or not text.peek()):
             raise UnreadableError(f"the array breaks off after value {number - 1}")
         yield _value(text, number, limits)
+    if text.peek():
+        raise UnreadableError("text after the end of the array")
 
 
 def _value(text: _Text, number: int, limits: Limits) -> Record:
@@ -170,10 +212,4 @@ def _value(text: _Text, number: int, limits: Limits) -> Record:
         text.more(wanted)
         wanted *= 2
     raw, text.at = text.buffer[text.at : end], end
-    try:
-        size = len(raw.encode())
-    except UnicodeEncodeError:
-        return Record(number, _shown(raw.encode(errors="surrogateescape")), reason="not UTF-8", unit="value")
-    if size > limits.line_bytes:
-        return replace(_too_long(number, raw.encode(), limits), unit="value")
-    return Record(number, raw, value, unit="value")
+    return _record(number, raw.encode(errors="surrogateescape"), limits, "value", value)

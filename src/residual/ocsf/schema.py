@@ -21,7 +21,6 @@ Kind: TypeAlias = Literal[
     "number", "enum", "string", "flag", "time", "ip", "subnet", "hostname", "command", "path", "url", "email", "mac",
     "hash", "uid", "port", "list",
 ]  # fmt: skip
-Requirement: TypeAlias = Literal["required", "recommended", "optional"]
 Attribute: TypeAlias = Mapping[str, Any]
 
 _KIND_OF_TYPE: dict[str, Kind] = {
@@ -30,7 +29,6 @@ _KIND_OF_TYPE: dict[str, Kind] = {
     "reg_key_path_t": "path", "url_t": "url", "email_t": "email", "mac_t": "mac", "file_hash_t": "hash",
     "resource_uid_t": "uid", "uuid_t": "uid",
 }  # fmt: skip
-_BY_STRENGTH: tuple[Requirement, ...] = ("required", "recommended", "optional")
 
 
 @dataclass(frozen=True)
@@ -66,19 +64,7 @@ def ocsf_class(class_uid: int) -> dict[str, Any]:
     return _classes()[class_uid]
 
 
-def members(attributes: Mapping[str, Attribute], profiles: Collection[str]) -> Iterator[tuple[str, Attribute]]:
-    """The attributes that are there under `profiles`: those of no profile, and those of one of them."""
-    for name, attribute in attributes.items():
-        if not attribute.get("profiles") or not set(attribute["profiles"]).isdisjoint(profiles):
-            yield name, attribute
-
-
-def is_object(attribute: Attribute) -> bool:
-    """Whether the attribute is one object, and so flattens further; an array of objects does not."""
-    return attribute["type"] == "object_t" and not attribute.get("is_array")
-
-
-def kind_of(name: str, attribute: Attribute) -> Kind:
+def _kind_of(name: str, attribute: Attribute) -> Kind:
     """The kind of an attribute that is not an object; command lines and most uids are known by name alone."""
     if attribute.get("is_array"):
         return "list"
@@ -97,84 +83,49 @@ def _walk(
     depth: int,
     inside: tuple[str, ...] = (),
     prefix: str = "",
+    required: bool = False,
 ) -> Iterator[Feature]:
-    for name, attribute in members(attributes, profiles):
-        if "@deprecated" in attribute:
+    """The columns of attributes that belong to no profile or to one of `profiles`; those `required` at every step."""
+    for name, attribute in attributes.items():
+        of_profiles = attribute.get("profiles")
+        if "@deprecated" in attribute or (of_profiles and set(of_profiles).isdisjoint(profiles)):
             continue
-        if not is_object(attribute):
-            yield Feature(prefix + name, kind_of(name, attribute))
+        if required and attribute["requirement"] != "required":
+            continue
+        if attribute["type"] != "object_t" or attribute.get("is_array"):
+            yield Feature(prefix + name, _kind_of(name, attribute))
         elif depth > 1 and (kind := attribute["object_type"]) not in inside:
             inner = ocsf()["objects"][kind]["attributes"]
-            yield from _walk(inner, profiles, depth - 1, (*inside, kind), f"{prefix}{name}.")
-
-
-@cache
-def class_features(class_uid: int, *, profiles: tuple[str, ...] = PROFILES, depth: int = 2) -> dict[str, Feature]:
-    """The columns of one class down to `depth` names a path, by path, sorted.
-
-    Raises:
-        ValueError: for an unknown class or profile, or a depth below 1.
-    """
-    if unknown := set(profiles) - set(_profile_names()):
-        raise ValueError(f"profiles must be among {', '.join(_profile_names())}; got {', '.join(sorted(unknown))}")
-    if depth < 1:
-        raise ValueError(f"depth must be at least 1, got {depth}")
-    found = _walk(ocsf_class(class_uid)["attributes"], profiles, depth)
-    return {feature.path: feature for feature in sorted(found, key=lambda feature: feature.path)}
-
-
-@cache
-def _profile_names() -> tuple[str, ...]:
-    return tuple(sorted(ocsf()["profiles"]))
+            yield from _walk(inner, profiles, depth - 1, (*inside, kind), f"{prefix}{name}.", required)
 
 
 def features(
     classes: Collection[int] = tuple(CLASSES), *, profiles: tuple[str, ...] = PROFILES, depth: int = 2
 ) -> dict[str, Feature]:
-    """The columns that any of `classes` has, by path, sorted; a path is of the same kind wherever it is.
+    """The columns that any of `classes` has, down to `depth` names per path, by path, sorted.
+
+    A path is of the same kind wherever it is.
 
     Raises:
         ValueError: for an unknown class or profile, or a depth below 1.
     """
-    union: dict[str, Feature] = {}
-    for uid in classes:
-        union |= class_features(uid, profiles=profiles, depth=depth)
-    return dict(sorted(union.items()))
+    if unknown := set(profiles) - set(ocsf()["profiles"]):
+        known = ", ".join(sorted(ocsf()["profiles"]))
+        raise ValueError(f"profiles must be among {known}; got {', '.join(sorted(unknown))}")
+    if depth < 1:
+        raise ValueError(f"depth must be at least 1, got {depth}")
+    columns = {column for uid in classes for column in _walk(ocsf_class(uid)["attributes"], profiles, depth)}
+    return {feature.path: feature for feature in sorted(columns, key=lambda feature: feature.path)}
 
 
-def steps(class_uid: int, path: str, *, profiles: Collection[str] = PROFILES) -> list[Attribute]:
-    """The attributes along `path`, from the class down to the one that it names, deprecated ones too.
-
-    Raises:
-        ValueError: for an unknown class, or a path that the class does not have under `profiles`.
-    """
-    attributes = ocsf_class(class_uid)["attributes"]
-    found: list[Attribute] = []
-    for name in path.split("."):
-        attribute = dict(members(attributes, profiles)).get(name)
-        if attribute is None:
-            raise ValueError(f"path must be one of class {class_uid} under profiles {tuple(profiles)}, got {path!r}")
-        found.append(attribute)
-        attributes = ocsf()["objects"][attribute["object_type"]]["attributes"] if is_object(attribute) else {}
-    return found
+@cache
+def class_features(class_uid: int, *, profiles: tuple[str, ...] = PROFILES, depth: int = 2) -> dict[str, Feature]:
+    """`features` of one class."""
+    return features((class_uid,), profiles=profiles, depth=depth)
 
 
-def requirement(class_uid: int, path: str, *, profiles: Collection[str] = PROFILES) -> Requirement:
-    """How much the schema asks for a path: required only if every step to it is.
-
-    Raises:
-        ValueError: for an unknown class, or a path that the class does not have under `profiles`.
-    """
-    return max((step["requirement"] for step in steps(class_uid, path, profiles=profiles)), key=_BY_STRENGTH.index)
-
-
-def captions(class_uid: int, path: str, *, profiles: Collection[str] = PROFILES) -> dict[int, str]:
-    """What the ids of an enum stand for, such as 1: "Success" for `status_id`; empty for any other path.
-
-    Raises:
-        ValueError: for an unknown class, or a path that the class does not have under `profiles`.
-    """
-    attribute = steps(class_uid, path, profiles=profiles)[-1]
-    if attribute["type"] == "string_t":
-        return {}
-    return {int(key): value["caption"] for key, value in attribute.get("enum", {}).items()}
+@cache
+def required_columns() -> tuple[str, ...]:
+    """The columns that an event of any class must have, whatever its profiles: required at each step of their path."""
+    base_event = ocsf_class(0)["attributes"]
+    return tuple(sorted(feature.path for feature in _walk(base_event, (), depth=2, required=True)))

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-PARQUET = ".parquet"
-JSON = (".json", ".jsonl", ".ndjson")
+_ENDINGS = (".parquet", ".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Source:
 
     @property
     def is_parquet(self) -> bool:
-        return self.path.suffix == PARQUET
+        return self.path.suffix == ".parquet"
 
 
 def sources(folder: Path) -> tuple[list[Source], list[str]]:
@@ -49,23 +48,16 @@ def sources(folder: Path) -> tuple[list[Source], list[str]]:
         raise ValueError(f"folder must be a folder or a file of events, got {folder}, which does not exist")
     if (folder / "events").is_dir() and (folder / "labels.parquet").is_file():
         folder = folder / "events"
-    found, ignored = [], []
+    files, ignored = [], []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder)
-        if any(part.startswith((".", "_")) for part in name.parts) or not _is_of_events(path):
+        if any(part.startswith((".", "_")) for part in name.parts) or not path.name.endswith(_ENDINGS):
             ignored.append(str(name))
         else:
-            found.append(_source(path, str(name)))
-    if not found:
-        raise ValueError(
-            f"no events in {folder}: expected files in .parquet, .json, .jsonl, .ndjson or .json.gz and so on"
-        )
-    return found, ignored
-
-
-def _is_of_events(path: Path) -> bool:
-    name = path.name.removesuffix(".gz")
-    return path.suffix == PARQUET or name.endswith(JSON)
+            files.append(_source(path, str(name)))
+    if not files:
+        raise ValueError(f"no events in {folder}: expected files in {', '.join(_ENDINGS)}")
+    return files, ignored
 
 
 def _source(path: Path, name: str) -> Source:

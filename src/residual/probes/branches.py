@@ -1,27 +1,24 @@
-"""How large each block's branch is beside its skip (De & Smith 2020).
+"""How large each block's branch is, compared with its skip (De & Smith 2020).
 
 Told in `book/part1/before-training.md`.
 """
 
 import math
-from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from residual.probes.blocks import Block, find_blocks
+from residual.probes.blocks import find_blocks
 
 
 @dataclass(frozen=True)
 class BranchSize:
-    """Root mean squares over the batch and all entries of what a block adds: its branch, and its skip.
+    """The two terms of a block's sum, branch and skip: root mean squares over the batch and all entries.
 
-    Attributes:
-        name: of the block.
-        branch: of the branch's output.
-        skip: of the skip's, behind its projection where it has one.
+    Where the skip has a projection, its size is that of the projection's output.
     """
 
     name: str
@@ -53,41 +50,27 @@ def branch_sizes(model: nn.Module, inputs: Tensor) -> list[BranchSize]:
     for block in blocks:
         own = next((name for name, _ in block.module.named_parameters(recurse=False)), None)
         if own is not None:
-            raise ValueError(
-                f"model: block {block.name!r} must add what its last layer puts out, it has {own!r} besides"
-            )
-    branches: dict[str, list[float]] = {block.name: [] for block in blocks}
-    skips: dict[str, list[float]] = {block.name: [] for block in blocks}
+            raise ValueError(f"block {block.name!r} must add what its last layer puts out, it has {own!r} besides")
+    branches: list[list[float]] = [[] for _ in blocks]
+    skips: list[list[float]] = [[] for _ in blocks]
 
     # Measured in the hook, not kept: a block may add in place to what its branch returned.
-    def output_into(sizes: list[float]) -> Callable[[nn.Module, Any, Tensor], None]:
-        return lambda module, given, output: sizes.append(_rms(output))
+    def measure(sizes: list[float], _: nn.Module, given: tuple[Tensor], output: Tensor | None = None) -> None:
+        """Take the size of a module's output or, called before the module, of its input."""
+        values = given[0] if output is None else output
+        sizes.append(values.double().square().mean().sqrt().item())
 
-    def input_into(sizes: list[float]) -> Callable[[nn.Module, Any], None]:
-        return lambda module, given: sizes.append(_rms(given[0]))
-
-    handles = []
-    for block in blocks:
-        handles.append(block.last.register_forward_hook(output_into(branches[block.name])))
-        skip = skips[block.name]
-        handles.append(
-            block.module.register_forward_pre_hook(input_into(skip))
-            if block.downsample is None
-            else block.downsample.register_forward_hook(output_into(skip))
-        )
-    try:
+    with ExitStack() as hooks:
+        for block, branch, skip in zip(blocks, branches, skips, strict=True):
+            hooks.enter_context(block.last.register_forward_hook(partial(measure, branch)))
+            if block.downsample is None:
+                hooks.enter_context(block.module.register_forward_pre_hook(partial(measure, skip)))
+            else:
+                hooks.enter_context(block.downsample.register_forward_hook(partial(measure, skip)))
         model(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return [_size(block, branches[block.name], skips[block.name]) for block in blocks]
-
-
-def _size(block: Block, branch: list[float], skip: list[float]) -> BranchSize:
-    if len(branch) != 1 or len(skip) != 1:
-        raise ValueError(f"model: block {block.name!r} must run once, it ran {len(branch)} times")
-    return BranchSize(block.name, branch[0], skip[0])
-
-
-def _rms(values: Tensor) -> float:
-    return values.double().square().mean().sqrt().item()
+    sizes = []
+    for block, branch, skip in zip(blocks, branches, skips, strict=True):
+        if len(branch) != 1 or len(skip) != 1:
+            raise ValueError(f"model: block {block.name!r} must run once, it ran {len(branch)} times")
+        sizes.append(BranchSize(block.name, *branch, *skip))
+    return sizes

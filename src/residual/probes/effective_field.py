@@ -1,4 +1,4 @@
-"""How much each pixel matters to one unit of a network: its effective receptive field (Luo et al. 2016).
+"""How much each pixel matters to a unit of a network: its effective receptive field (Luo et al. 2016).
 
 Told in `book/part2/next.md`. `residual.probes.receptive_field` says which pixels can matter at all.
 """
@@ -20,13 +20,13 @@ def effective_field(model: nn.Module, layer: str, shape: Sequence[int], *, sampl
     input are summed.
 
     Args:
-        model: whose batch norms are in evaluation mode: in training mode every pixel reaches every unit through the
-            statistics. Parameters' `grad` fields are left alone.
-        layer: name of a module, as in `model.named_modules()`, that puts out one map (N, C, H', W'); "" for the model.
+        model: with its batch norms in evaluation mode: in training mode every pixel reaches every unit through the
+            statistics. Parameters' `grad` fields are not touched.
+        layer: name of a module, as in `model.named_modules()`, whose output is one map (N, C, H', W'); "" for the
+            model.
         shape: of one input, (C, H, W). The middle unit of a map looks at the middle pixel where H and W are a multiple
             of the layer's stride, plus one, and the map has odd sides.
-        samples: how many inputs, each with its own signs.
-        seed: of inputs and signs.
+        samples, seed: how many inputs, each with its own signs, and the seed of both.
 
     Raises:
         ValueError: for another rank of `shape` or of the layer's output, fewer than one sample, batch norm in training
@@ -46,10 +46,10 @@ def effective_field(model: nn.Module, layer: str, shape: Sequence[int], *, sampl
         images = torch.randn(1, *shape, generator=generator, dtype=dtype).requires_grad_()
         with recorded_outputs(model, [layer]) as outputs:
             model(images)
-        found = outputs[layer]
-        if found.ndim != 4:
-            raise ValueError(f"layer {layer!r} must put out one map (N, C, H, W), got shape {tuple(found.shape)}")
-        unit = found[0, :, found.shape[2] // 2, found.shape[3] // 2]
+        maps = outputs[layer]
+        if maps.ndim != 4:
+            raise ValueError(f"layer {layer!r} must put out one map (N, C, H, W), got shape {tuple(maps.shape)}")
+        unit = maps[0, :, maps.shape[2] // 2, maps.shape[3] // 2]
         signs = torch.randint(0, 2, unit.shape, generator=generator).to(unit) * 2 - 1
         (gradient,) = torch.autograd.grad((unit * signs).sum(), images)
         energy += gradient[0].double().square().sum(0)
@@ -59,7 +59,7 @@ def effective_field(model: nn.Module, layer: str, shape: Sequence[int], *, sampl
 
 
 def shares_within(field: Tensor) -> Tensor:
-    """What share of a field (H, W) lies in the square of side 1, 3, 5, ... around its middle: float64, up to the whole.
+    """Shares of a field (H, W) in the squares of side 1, 3, 5, ... around its middle, up to the whole: float64.
 
     Raises:
         ValueError: for a field that is not a square of odd side, which has no middle pixel.

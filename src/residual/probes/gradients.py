@@ -1,12 +1,12 @@
-"""How large the gradients are in a network: at its weights, layer by layer, and at the outputs of its modules.
+"""How large a network's gradients are: at its weights, layer by layer, and at the outputs of its modules.
 
 Told in `book/part1/gradient-flow.md`.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,11 +28,6 @@ class Gradient:
     norm: float
     mean_abs: float
     size: float
-
-    @property
-    def relative(self) -> float:
-        """Gradient norm over the tensor's own: for a weight, how fast a step changes it; inf for a zero tensor."""
-        return self.norm / self.size if self.size else math.inf
 
 
 @dataclass(frozen=True)
@@ -66,22 +61,17 @@ def recorded_outputs(model: nn.Module, names: Sequence[str]) -> Iterator[dict[st
         raise ValueError(f"names must be modules of {type(model).__name__}, got {unknown[0]!r}")
     outputs: dict[str, Tensor] = {}
 
-    def keep(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            if not isinstance(output, Tensor):
-                raise ValueError(f"names: {name!r} must return one tensor, got {type(output).__name__}")
-            if name in outputs:
-                raise ValueError(f"names: {name!r} must run once, it ran twice")
-            outputs[name] = output
+    def keep(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+        if not isinstance(output, Tensor):
+            raise ValueError(f"names: {name!r} must return one tensor, got {type(output).__name__}")
+        if name in outputs:
+            raise ValueError(f"names: {name!r} must run once, it ran twice")
+        outputs[name] = output
 
-        return hook
-
-    handles = [modules[name].register_forward_hook(keep(name)) for name in dict.fromkeys(names)]
-    try:
+    with ExitStack() as hooks:
+        for name in dict.fromkeys(names):
+            hooks.enter_context(modules[name].register_forward_hook(partial(keep, name)))
         yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def gradient_profile(model: nn.Module, loss: Callable[[], Tensor], *, outputs: Sequence[str] = ()) -> GradientProfile:
@@ -108,21 +98,17 @@ def gradient_profile(model: nn.Module, loss: Callable[[], Tensor], *, outputs: S
     with recorded_outputs(model, outputs) as recorded:
         value = loss()
     if value.numel() != 1 or not value.requires_grad:
-        raise ValueError(
-            f"loss must return a scalar with a gradient, got shape {tuple(value.shape)}, "
-            f"requires_grad {value.requires_grad}"
-        )
+        got = f"shape {tuple(value.shape)}, requires_grad {value.requires_grad}"
+        raise ValueError(f"loss must return a scalar with a gradient, got {got}")
     missing = [name for name in outputs if name not in recorded or not recorded[name].requires_grad]
     if missing:
         raise ValueError(f"outputs: the loss must depend on {missing[0]!r}, it does not")
-    names, tensors = [*weights, *recorded], [*weights.values(), *recorded.values()]
+    tensors = [*weights.items(), *recorded.items()]
+    gradients = torch.autograd.grad(value, [tensor for _, tensor in tensors], allow_unused=True)
     measured = []
-    for name, tensor, gradient in zip(
-        names, tensors, torch.autograd.grad(value, tensors, allow_unused=True), strict=True
-    ):
+    for (name, tensor), gradient in zip(tensors, gradients, strict=True):
         if gradient is None:
             raise ValueError(f"model: the loss must depend on {name!r}, it does not")
-        measured.append(
-            Gradient(name, gradient.norm().item(), gradient.abs().mean().item(), tensor.detach().norm().item())
-        )
+        numbers = (gradient.norm(), gradient.abs().mean(), tensor.detach().norm())
+        measured.append(Gradient(name, *(number.item() for number in numbers)))
     return GradientProfile(value.item(), tuple(measured[: len(weights)]), tuple(measured[len(weights) :]))

@@ -1,6 +1,6 @@
-"""The Jacobian of a block: how each output moves with each input. Told in `book/part1/residual-connections.md`.
+"""The Jacobian of a block: how each output changes with each input, and how evenly it acts on all directions.
 
-How evenly it acts is told in `book/part1/before-training.md`.
+Told in `book/part1/residual-connections.md` and `book/part1/before-training.md`.
 """
 
 from collections.abc import Callable
@@ -43,13 +43,10 @@ def input_jacobians(model: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def participation(jacobian: Tensor) -> float:
-    """Share of directions in which a Jacobian acts: the participation ratio of its squared singular values s^2.
+    """Share of directions in which a Jacobian (outputs, inputs) acts: the participation ratio of its s^2.
 
-    (sum of s^2)^2 / (n times sum of s^4), for n columns: 1 where it stretches all directions alike (an isometry up to
-    scale), 1/n where all that arrives comes from one direction.
-
-    Args:
-        jacobian: (outputs, inputs).
+    (sum of s^2)^2 / (n times sum of s^4), for singular values s and n columns: 1 where it stretches all directions
+    alike (an isometry up to scale), 1/n where all that arrives comes from one direction.
 
     Raises:
         ValueError: for another number of axes, or a Jacobian that is zero or not finite.

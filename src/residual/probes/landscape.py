@@ -5,10 +5,9 @@ counts in multiples of the filter it moves. Told in `book/part1/after-training.m
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from typing import TypeAlias
 
 import torch
@@ -30,11 +29,6 @@ class Slice:
 
     steps: tuple[float, ...]
     losses: Tensor
-
-    @property
-    def gaps(self) -> int:
-        """Points where the loss is not finite."""
-        return int(self.losses.isnan().sum())
 
 
 def filter_normalized(model: nn.Module, *, seed: int) -> dict[str, Tensor]:
@@ -58,6 +52,7 @@ def filter_normalized(model: nn.Module, *, seed: int) -> dict[str, Tensor]:
     return direction
 
 
+@torch.no_grad()
 def loss_slice(
     model: nn.Module, loss: Callable[[], Tensor], directions: Sequence[Direction], steps: Sequence[float]
 ) -> Slice:
@@ -67,8 +62,7 @@ def loss_slice(
     evaluation mode.
 
     Args:
-        model: whose weights move.
-        loss: runs `model` and returns a scalar.
+        model, loss: `loss` runs `model` and returns a scalar.
         directions: one or two, as `filter_normalized` makes them: parameter names to tensors of their shapes.
         steps: multiples of the directions, ascending.
 
@@ -81,9 +75,25 @@ def loss_slice(
         raise ValueError(f"directions must be one or two, got {len(directions)}")
     if list(steps) != sorted(set(steps)) or len(steps) < 2:
         raise ValueError(f"steps must be two or more that ascend, got {list(steps)}")
-    losses = [
-        _at(model, loss, list(zip(directions, place, strict=True))) for place in product(steps, repeat=len(directions))
-    ]
+    parameters = dict(model.named_parameters())
+    for name, change in chain.from_iterable(direction.items() for direction in directions):
+        if name not in parameters or parameters[name].shape != change.shape:
+            wanted = tuple(parameters[name].shape) if name in parameters else "no such parameter"
+            raise ValueError(f"direction {name!r} must fit the model, {wanted}, got {tuple(change.shape)}")
+    before = {name: parameters[name].detach().clone() for name in chain(*directions)}
+    losses = []
+    for point in product(steps, repeat=len(directions)):
+        try:
+            for direction, step in zip(directions, point, strict=True):
+                for name, change in direction.items():
+                    parameters[name].add_(change, alpha=step)
+            value = loss()
+        finally:
+            for name, weight in before.items():
+                parameters[name].copy_(weight)
+        if value.numel() != 1:
+            raise ValueError(f"loss must return a scalar, got shape {tuple(value.shape)}")
+        losses.append(value.item())
     grid = torch.tensor(losses, dtype=torch.float64).reshape([len(steps)] * len(directions))
     return Slice(tuple(steps), torch.where(grid.isfinite(), grid, math.nan))
 
@@ -91,17 +101,13 @@ def loss_slice(
 def sharpness(model: nn.Module, loss: Callable[[], Tensor], *, step: float, directions: int, seed: int) -> float:
     """How much the loss rises on average, `step` away from the model's weights, over random directions and both ways.
 
-    For a loss that is quadratic with Hessian H, that is step^2 / 2 times the mean of d^T H d over the directions d.
+    For a loss that is quadratic with Hessian H, that is step^2 / 2 times the mean of d^T H d over the directions d. It
+    is infinite where the loss is not finite in some direction.
 
     Args:
-        model: as in `loss_slice`.
-        loss: as in `loss_slice`.
+        model, loss: as in `loss_slice`.
         step: how far, in multiples of each filter's norm.
-        directions: how many, `filter_normalized` with seeds from `seed` on.
-        seed: of the first direction.
-
-    Returns:
-        Infinity where the loss is not finite in some direction.
+        directions, seed: how many, by `filter_normalized` with seeds from `seed` on.
 
     Raises:
         ValueError: as `loss_slice`, and for a step or number of directions that is not above zero.
@@ -114,33 +120,3 @@ def sharpness(model: nn.Module, loss: Callable[[], Tensor], *, step: float, dire
         rises.append(((low + high) / 2 - here).item())
     mean = sum(rises) / directions
     return mean if math.isfinite(mean) else math.inf
-
-
-def _at(model: nn.Module, loss: Callable[[], Tensor], moves: Sequence[tuple[Direction, float]]) -> float:
-    with _moved(model, moves), torch.no_grad():
-        value = loss()
-    if value.numel() != 1:
-        raise ValueError(f"loss must return a scalar, got shape {tuple(value.shape)}")
-    return value.item()
-
-
-@contextmanager
-def _moved(model: nn.Module, moves: Sequence[tuple[Direction, float]]) -> Iterator[None]:
-    parameters = dict(model.named_parameters())
-    for direction, _ in moves:
-        for name, change in direction.items():
-            if name not in parameters or parameters[name].shape != change.shape:
-                wanted = tuple(parameters[name].shape) if name in parameters else "no such parameter"
-                raise ValueError(f"direction {name!r} must fit the model, {wanted}, got {tuple(change.shape)}")
-    moved = {name for direction, _ in moves for name in direction}
-    before = {name: parameters[name].detach().clone() for name in moved}
-    try:
-        with torch.no_grad():
-            for direction, step in moves:
-                for name, change in direction.items():
-                    parameters[name].add_(change, alpha=step)
-        yield
-    finally:
-        with torch.no_grad():
-            for name, value in before.items():
-                parameters[name].copy_(value)

@@ -1,11 +1,11 @@
-"""Take blocks out of a trained network, or let them change places, for as long as a `with` lasts (Veit et al. 2016).
+"""Remove blocks from a trained network, or swap them, for as long as a `with` lasts (Veit et al. 2016).
 
 Told in `book/part1/after-training.md`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -18,70 +18,45 @@ from residual.probes.frozen import check_frozen
 def removed(model: nn.Module, names: Sequence[str]) -> Iterator[None]:
     """Within the `with`, the blocks in `names` do nothing (Veit et al. 2016, section 4.1).
 
-    The branch of a residual block gives zeros, and its skip stays, with its projection where it has one. A plain block
-    has no skip: it hands its input on.
-
-    Args:
-        model: in evaluation mode.
-        names: of blocks, as in `find_blocks`.
+    The branch of a residual block returns zeros; its skip stays, with its projection where it has one. A plain block
+    has no skip: it returns its input. Names are those of `find_blocks`, and `model` must be in evaluation mode.
 
     Raises:
         ValueError: for a model in training mode or without blocks, or an unknown name; while the model runs, for a
             plain block whose output has another shape than its input.
     """
-    check_frozen(model)
-    blocks = find_blocks(model)
-    chosen = [_block(blocks, name) for name in names]
-    with ExitStack() as undo:
-        for block in chosen:
-            handle = (
-                block.last.register_forward_hook(_zeros)
-                if block.residual
-                else block.module.register_forward_hook(_handed_on(block.name))
-            )
-            undo.callback(handle.remove)
+    with ExitStack() as hooks:
+        for block in _blocks(model, names):
+            if block.residual:
+                zeros = block.last.register_forward_hook(lambda module, inputs, output: torch.zeros_like(output))
+                hooks.enter_context(zeros)
+            else:
+                hooks.enter_context(block.module.register_forward_hook(partial(_unchanged, block.name)))
         yield
 
 
-def _zeros(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-    return torch.zeros_like(output)
-
-
-def _handed_on(name: str) -> Callable[[nn.Module, Any, Tensor], Tensor]:
-    def hook(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-        given: Tensor = inputs[0]
-        if given.shape != output.shape:
-            raise ValueError(
-                f"names: plain block {name!r} must keep its input's shape to be removed, "
-                f"it makes {tuple(output.shape)} of {tuple(given.shape)}"
-            )
-        return given
-
-    return hook
+def _unchanged(name: str, module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+    given, made = tuple(inputs[0].shape), tuple(output.shape)
+    if given != made:
+        raise ValueError(f"names: plain block {name!r} must keep its input's shape, it makes {made} of {given}")
+    return inputs[0]
 
 
 @contextmanager
 def swapped(model: nn.Module, pairs: Sequence[tuple[str, str]]) -> Iterator[None]:
-    """Within the `with`, the two blocks of each pair stand in each other's place (Veit et al. 2016, section 4.3).
+    """Within the `with`, the two blocks of each pair have changed positions (Veit et al. 2016, section 4.3).
 
-    Pairs are swapped one after the other, so that a block may move more than once. A name is that of a place.
-
-    Args:
-        model: in evaluation mode.
-        pairs: of names of blocks, as in `find_blocks`.
+    Pairs are swapped one after the other, so that a block may move more than once. Names, of positions, are those of
+    `find_blocks`, and `model` must be in evaluation mode.
 
     Raises:
         ValueError: for a model in training mode or without blocks, an unknown name, or two blocks that differ in type
             or in the shape of a layer.
     """
-    check_frozen(model)
-    blocks = find_blocks(model)
     for pair in pairs:
-        one, other = (_block(blocks, name).module for name in pair)
-        if repr(one) != repr(other):  # a module's text has its type and its layers' sizes, strides and padding
-            raise ValueError(
-                f"pairs must be blocks of one type and shape, got {pair[0]!r}: {one}, {pair[1]!r}: {other}"
-            )
+        texts = [repr(block.module) for block in _blocks(model, pair)]  # type, and layers' sizes, strides and padding
+        if texts[0] != texts[1]:
+            raise ValueError(f"pairs must be blocks of one type and shape, got {pair}: {texts[0]} and {texts[1]}")
     with ExitStack() as undo:
         for pair in pairs:
             _exchange(model, *pair)
@@ -89,13 +64,16 @@ def swapped(model: nn.Module, pairs: Sequence[tuple[str, str]]) -> Iterator[None
         yield
 
 
-def _exchange(model: nn.Module, one: str, other: str) -> None:
-    first, second = model.get_submodule(one), model.get_submodule(other)
-    model.set_submodule(one, second)
-    model.set_submodule(other, first)
+def _exchange(model: nn.Module, name: str, other: str) -> None:
+    block, other_block = model.get_submodule(name), model.get_submodule(other)
+    model.set_submodule(name, other_block)
+    model.set_submodule(other, block)
 
 
-def _block(blocks: dict[str, Block], name: str) -> Block:
-    if name not in blocks:
-        raise ValueError(f"names must be blocks, such as {next(iter(blocks))!r}, got {name!r}")
-    return blocks[name]
+def _blocks(model: nn.Module, names: Sequence[str]) -> list[Block]:
+    check_frozen(model)
+    blocks = find_blocks(model)
+    unknown = [name for name in names if name not in blocks]
+    if unknown:
+        raise ValueError(f"names must be blocks, such as {next(iter(blocks))!r}, got {unknown[0]!r}")
+    return [blocks[name] for name in names]

@@ -1,10 +1,10 @@
-"""Take a gradient apart into the paths it came along: at each block through the branch, or past it (Veit et al. 2016).
+"""A gradient as the sum of the paths it took: at each block through the branch, or past it (Veit et al. 2016).
 
-Told in `book/part1/after-training.md`. n blocks have 2^n paths; the gradient is the sum over all of them.
+Told in `book/part1/after-training.md`. n blocks have 2^n paths.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -17,14 +17,9 @@ from residual.probes.frozen import check_frozen
 class PathGradients:
     """The gradient of a loss at the input of a network's first block, by paths.
 
-    Runs `loss` once; the forward pass is that of the whole network. Parameters' `grad` fields are left alone.
-
-    Args:
-        model: in evaluation mode. The output of each block must be the next block's input, as it is in ResNets.
-        loss: runs `model` and returns a scalar.
-
-    Attributes:
-        names: of the blocks, in order; a path has one of 2^n choices from them.
+    Runs `loss` once, which runs the whole of `model`, in evaluation mode, and returns a scalar. The output of each
+    block must be the next block's input, as it is in ResNets. Parameters' `grad` fields are left alone. `names` are
+    those of the blocks, in order; a path is one of 2^n choices from them.
 
     Raises:
         ValueError: for a model in training mode, without blocks, or with plain blocks, which have one path only; for a
@@ -56,8 +51,8 @@ class PathGradients:
         for block, x in self._backwards():
             through = torch.tensor([block.name in path for path in paths], dtype=torch.bool)
             before = x.new_empty(len(paths), *x.shape)
-            before[through] = _back(_branch_only, block, x, gradients[through])
-            before[~through] = _back(_skip_only, block, x, gradients[~through])
+            before[through] = _back(block, x, gradients[through], branch=True)
+            before[~through] = _back(block, x, gradients[~through], branch=False)
             gradients = before
         return gradients
 
@@ -69,7 +64,7 @@ class PathGradients:
         """
         gradients = self._at_end[None]
         for block, x in self._backwards():
-            past, through = (_back(only, block, x, gradients) for only in (_skip_only, _branch_only))
+            past, through = (_back(block, x, gradients, branch=branch) for branch in (False, True))
             none = torch.zeros_like(past[:1])
             gradients = torch.cat([past, none]) + torch.cat([none, through])
         return gradients
@@ -79,86 +74,52 @@ class PathGradients:
 
 
 def _run(blocks: Sequence[Block], loss: Callable[[], Tensor]) -> tuple[list[Tensor], Tensor, Tensor]:
-    """Inputs of the blocks, output of the last one (a leaf of the graph), and the loss."""
+    """The inputs of the blocks, the output of the last one (a leaf of the graph), and the loss."""
     inputs: list[Tensor] = []
     outputs: list[Tensor] = []
 
     def before(module: nn.Module, given: Any) -> None:
         if outputs and given[0] is not outputs[-1]:
-            raise ValueError(
-                "model: each block must read what the one before it put out, "
-                f"{blocks[len(inputs) % len(blocks)].name!r} reads something else"
-            )
+            name = blocks[len(inputs) % len(blocks)].name
+            raise ValueError(f"model: a block must read what the one before put out, {name!r} reads something else")
         inputs.append(given[0].detach())
 
     def after(module: nn.Module, given: Any, output: Tensor) -> Tensor:
         outputs.append(output.detach().requires_grad_() if module is blocks[-1].module else output)
         return outputs[-1]
 
-    handles = [block.module.register_forward_pre_hook(before) for block in blocks]
-    handles += [block.module.register_forward_hook(after) for block in blocks]
-    try:
+    with ExitStack() as hooks:
+        for block in blocks:
+            hooks.enter_context(block.module.register_forward_pre_hook(before))
+            hooks.enter_context(block.module.register_forward_hook(after))
         value = loss()
-    finally:
-        for handle in handles:
-            handle.remove()
     if len(inputs) != len(blocks):
         raise ValueError(f"loss must run each of the {len(blocks)} blocks once, it ran {len(inputs)}")
     return inputs, outputs[-1], value
 
 
-def _back(only: Callable[[Block], Any], block: Block, x: Tensor, gradients: Tensor) -> Tensor:
-    """Gradients (P, *output) at the block's output, carried to its input along one way: (P, *input)."""
+def _back(block: Block, x: Tensor, gradients: Tensor, *, branch: bool) -> Tensor:
+    """Carry gradients (P, *output) at a block's output back to its input x: (P, *input), by its branch or by its skip.
+
+    The block's values stay. For the branch, the block gets a detached input and the branch's first layer the true one.
+    A projection's output is detached, too: in a pre-activation block it reads the branch's first layers.
+    """
     if len(gradients) == 0:
         return x.new_empty(0, *x.shape)
     x = x.clone().requires_grad_()
-    with torch.enable_grad(), only(block):
-        output = block.module(x)
+    given = x.detach() if branch else x
+
+    def read_input(module: nn.Module, inputs: Any) -> tuple[Any, ...]:
+        if inputs[0] is not given:
+            raise ValueError(f"block {block.name!r}: the first layer of its branch must read the block's input")
+        return (x, *inputs[1:])
+
+    detached = block.downsample if branch else block.last
+    with torch.enable_grad(), ExitStack() as hooks:
+        if branch:
+            hooks.enter_context(block.first.register_forward_pre_hook(read_input))
+        if detached is not None:
+            hooks.enter_context(detached.register_forward_hook(lambda module, inputs, output: output.detach()))
+        output = block.module(given)
     (carried,) = torch.autograd.grad(output, x, gradients, is_grads_batched=True)
     return carried
-
-
-def _cut(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-    return output.detach()
-
-
-@contextmanager
-def _skip_only(block: Block) -> Iterator[None]:
-    """The block's values stay; gradients pass through its skip alone."""
-    handle = block.last.register_forward_hook(_cut)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-@contextmanager
-def _branch_only(block: Block) -> Iterator[None]:
-    """The block's values stay; gradients pass through its branch alone.
-
-    The block gets a detached input, and the branch's first layer the true one. What a projection makes is detached too:
-    that of a pre-activation block reads what the branch's first layers made.
-    """
-    true: list[Tensor] = []
-    cut: list[Tensor] = []
-
-    def detach(module: nn.Module, inputs: Any) -> tuple[Any, ...]:
-        true.append(inputs[0])
-        cut.append(inputs[0].detach())
-        return (cut[-1], *inputs[1:])
-
-    def put_back(module: nn.Module, inputs: Any) -> tuple[Any, ...]:
-        if inputs[0] is not cut[-1]:
-            raise ValueError(
-                f"block {block.name!r}: the first layer of its branch must read the block's input as it is"
-            )
-        return (true[-1], *inputs[1:])
-
-    handles = [block.module.register_forward_pre_hook(detach), block.first.register_forward_pre_hook(put_back)]
-    if block.downsample is not None:
-        handles.append(block.downsample.register_forward_hook(_cut))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -1,8 +1,8 @@
-"""One training loop, on several processes: `residual.training.fit` with the work on each batch split.
+"""The training loop on several processes: `residual.training.fit` with the work on each batch split among them.
 
-Told in `book/part2/training.md`. Every process has all images, the same seed and so the same order and the same
+Told in `book/part2/training.md`. Every process has all images and the same seed, so the same order and the same
 augmentation. It runs its share of each batch through its copy of the network. The logits of all shares are put together
-again, so that the loss, and what the loop does with it, is that of the whole batch in every process.
+again, so that the loss in every process is that of the whole batch.
 """
 
 from pathlib import Path
@@ -40,11 +40,8 @@ class SplitBatch(nn.Module):
 
     Every process must be given the same images; N must be a multiple of the number of processes. Gradients that reach
     the parameters of `model` are those of the whole batch, and so are the statistics of its batch norms, which
-    `synchronize` replaces. All processes begin with the weights of the first.
-
-    Args:
-        model: is moved to channels_last order and wrapped, not copied.
-        here: this process.
+    `synchronize` replaces. All processes begin with the weights of the first. `model` is wrapped, not copied, and moved
+    to channels_last order.
     """
 
     def __init__(self, model: nn.Module, here: Processes) -> None:
@@ -72,17 +69,16 @@ def fit_together(
 ) -> History:
     """`fit` on all processes of `here`'s group: weights and history are those of one process, up to rounding.
 
-    To be called by all of them, with the same arguments. Only the first writes the checkpoint and shows progress; all
-    read it. A loss that is not finite in one process is so in all, and ends all.
+    All of them must call it, with the same arguments. Only the first writes the checkpoint and shows progress; all read
+    the checkpoint. A loss that is not finite in one process is not finite in any, and ends all.
 
     Raises:
-        ValueError: for a batch size that the number of processes does not divide, and as `fit` does.
-        FloatingPointError: as `fit` does.
+        ValueError: for a batch size that the number of processes does not divide; and all errors of `fit`.
         RuntimeError: when another process is lost.
     """
     if recipe.batch_size % here.count:
         raise ValueError(
-            f"batch_size must be a multiple of the {here.count} processes, for equal shares, got {recipe.batch_size}"
+            f"batch_size must be a multiple of the {here.count} processes, as shares, got {recipe.batch_size}"
         )
     return fit(
         model,
@@ -91,6 +87,6 @@ def fit_together(
         augment=augment,
         forward=SplitBatch(model, here) if here.count > 1 else None,
         checkpoint=checkpoint,
-        writes=here.first,
-        progress=progress and here.first,
+        writes=here.rank == 0,
+        progress=progress and here.rank == 0,
     )

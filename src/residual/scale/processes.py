@@ -1,4 +1,4 @@
-"""The group of processes that `torchrun` started: who is in it, and how long one waits for another.
+"""The group of processes that `torchrun` started: which one this is, and how long one waits for another.
 
 Told in `book/part2/training.md`.
 """
@@ -12,66 +12,47 @@ from datetime import timedelta
 import torch.distributed as dist
 
 VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-# Longer than any step, or than one process can be later than another with reading its images; shorter than patience.
-TIMEOUT = timedelta(minutes=5)
+TIMEOUT = timedelta(minutes=5)  # longer than any step, or than one process can be behind another in reading images
 
 
 @dataclass(frozen=True)
 class Processes:
-    """One process's place in its group.
-
-    Attributes:
-        rank: of this process, from 0.
-        count: of processes in the group.
-    """
+    """This process, by its rank, among the `count` of its group; rank 0 is the one that writes files and prints."""
 
     rank: int
     count: int
 
-    @property
-    def first(self) -> bool:
-        """The one process that writes files and prints."""
-        return self.rank == 0
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Processes":
+        """Read what `torchrun` sets; with nothing set, this process is alone.
 
-
-def place(environment: Mapping[str, str]) -> Processes:
-    """Read this process's place from what `torchrun` sets; with nothing set, it is alone.
-
-    Raises:
-        ValueError: for variables of which some are missing, that are no whole numbers, or of which the rank is no
-            number from 0 to below the count.
-    """
-    missing = [name for name in VARIABLES if name not in environment]
-    if len(missing) == len(VARIABLES):
-        return Processes(rank=0, count=1)
-    if missing:
-        there = [name for name in VARIABLES if name in environment]
-        raise ValueError(
-            f"{', '.join(missing)} missing from the environment, which has {', '.join(there)}: start with torchrun,"
-            " which sets all of them, or with none of them set"
-        )
-    numbers = {}
-    for name in ("RANK", "WORLD_SIZE", "MASTER_PORT"):
-        try:
-            numbers[name] = int(environment[name])
-        except ValueError:
-            raise ValueError(f"{name} must be a whole number, as torchrun sets it, got {environment[name]!r}") from None
-    rank, count = numbers["RANK"], numbers["WORLD_SIZE"]
-    if not 0 <= rank < count:
-        raise ValueError(f"RANK must be 0 to WORLD_SIZE - 1, got RANK={rank} with WORLD_SIZE={count}")
-    return Processes(rank, count)
+        Raises:
+            ValueError: for variables that are missing or no whole numbers, and a rank that is not 0 to below the count.
+        """
+        missing = [name for name in VARIABLES if name not in environment]
+        if len(missing) == len(VARIABLES):
+            return cls(rank=0, count=1)
+        if missing:
+            raise ValueError(f"{', '.join(missing)} missing from the environment, all of which torchrun sets")
+        for name in ("RANK", "WORLD_SIZE", "MASTER_PORT"):
+            if not environment[name].removeprefix("-").isdecimal():
+                raise ValueError(f"{name} must be a whole number, as torchrun sets it, got {environment[name]!r}")
+        rank, count = int(environment["RANK"]), int(environment["WORLD_SIZE"])
+        if not 0 <= rank < count:
+            raise ValueError(f"RANK must be 0 to WORLD_SIZE - 1, got RANK={rank} with WORLD_SIZE={count}")
+        return cls(rank, count)
 
 
 @contextmanager
 def processes(*, timeout: timedelta = TIMEOUT) -> Iterator[Processes]:
     """Join the other processes, over gloo, and leave them at the end; a process that is alone joins nobody.
 
-    A process that waits for one that has died gets an error at once, and for one that hangs after `timeout`.
+    A process that waits for another gets an error: at once if that one has died, after `timeout` if it hangs.
 
     Raises:
-        ValueError: as `place` does.
+        ValueError: as `Processes.from_environment` does.
     """
-    here = place(os.environ)
+    here = Processes.from_environment(os.environ)
     if here.count == 1:
         yield here
         return

@@ -4,8 +4,7 @@ Strings are parsed in bulk where they are IPv4, and by `ipaddress` otherwise. An
 (`::ffff:10.0.0.1`) is taken for the IPv4 address that it is.
 """
 
-from functools import cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, ip_address, ip_network
 
 import numpy as np
 import polars as pl
@@ -20,6 +19,7 @@ _RANGES = {  # RFC 1918, 4193, 6598, 1122, 4291, 3927, 5771
     "multicast": ("224.0.0.0/4", "ff00::/8"),
     "unspecified": ("0.0.0.0/8", "::/128"),
 }
+_NETWORKS = [(SCOPES.index(scope), ip_network(text)) for scope, texts in _RANGES.items() for text in texts]
 _OCTET = r"(0|[1-9]\d{0,2})"
 _IPV4 = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
 _V4_BITS, _V6_BITS = 24, 48  # of a subnet: what a site usually has
@@ -39,38 +39,19 @@ def scopes_and_subnets(strings: pl.Series) -> tuple[NDArray[np.int32], NDArray[n
     ipv4 = numbers.to_numpy().copy()
     scope, subnet = np.full(len(ipv4), -1, np.int32), np.full(len(ipv4), -1, np.int64)
     for i in np.flatnonzero(ipv4 < 0):
-        address = _parse(strings[int(i)])
-        if isinstance(address, IPv4Address):
-            ipv4[i] = int(address)
-        elif address:
-            scope[i] = _scope_v6(address) + len(SCOPES)
+        try:
+            address = ip_address(strings[int(i)])
+        except ValueError:
+            continue
+        if isinstance(address, IPv6Address) and not address.ipv4_mapped:
+            scope[i] = len(SCOPES) + next((code for code, network in _NETWORKS if address in network), 0)
             subnet[i] = _V6_MARK | int(address) >> (128 - _V6_BITS)
-    found = ipv4 >= 0
-    scope[found] = _scopes_v4(ipv4[found])
-    subnet[found] = _V4_MARK | ipv4[found] >> (32 - _V4_BITS)
-    return scope, subnet
-
-
-def _parse(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
-
-
-@cache
-def _networks() -> list[tuple[int, IPv4Network | IPv6Network]]:
-    return [(SCOPES.index(scope), ip_network(text)) for scope, texts in _RANGES.items() for text in texts]
-
-
-def _scopes_v4(numbers: NDArray[np.int64]) -> NDArray[np.int32]:
-    scope = np.zeros(len(numbers), np.int32)
-    for code, network in _networks():
+        else:
+            ipv4[i] = int(address) & 0xFFFFFFFF  # an IPv4 address inside IPv6 is its last 32 bits
+    is_ipv4 = ipv4 >= 0
+    scope[is_ipv4] = 0
+    for code, network in _NETWORKS:
         if isinstance(network, IPv4Network):
-            scope[(numbers & int(network.netmask)) == int(network.network_address)] = code
-    return scope
-
-
-def _scope_v6(address: IPv6Address) -> int:
-    return next((code for code, network in _networks() if address in network), 0)
+            scope[is_ipv4 & (ipv4 & int(network.netmask) == int(network.network_address))] = code
+    subnet[is_ipv4] = _V4_MARK | ipv4[is_ipv4] >> (32 - _V4_BITS)
+    return scope, subnet

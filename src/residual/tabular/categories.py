@@ -23,8 +23,8 @@ class Categories(Part):
 
     Up to `vocabulary` different values are kept by name, each with a code in sorted order; a value not among them is
     UNKNOWN. The values of a column with more are hashed into `buckets` codes, and counted by another part of the same
-    hash in a table of 2^18 places. Then a numeric feature tells how frequent a value was: log(1 + count) over
-    log(1 + all), 0 if it was never met; values in one place of the table are counted together. Which form a column has,
+    hash in a table of 2^18 slots. Then a numeric feature tells how frequent a value was: log(1 + count) over
+    log(1 + all), 0 if it was never met; values in one slot of the table are counted together. Which form a column has,
     and what is in it, depends only on how often each value came.
     """
 
@@ -36,7 +36,6 @@ class Categories(Part):
         self._exact: dict[str | int, int] = {}
         self._table: NDArray[np.int64] | None = None  # int64 [2^18] once there are too many values to name
         self._all = 0
-        self._codes: tuple[pl.Series, pl.Series] | None = None
 
     def within(self, cells: Cells) -> Cells:
         """What of the cells to encode: strings or integers."""
@@ -47,7 +46,6 @@ class Categories(Part):
         return self._table is not None
 
     def update(self, cells: Cells) -> None:
-        self._codes = None
         cells = self.within(cells)
         self._all += len(cells.values)
         if self._table is None:
@@ -60,48 +58,40 @@ class Categories(Part):
                 return
             self._forget_names()
         assert self._table is not None
-        np.add.at(self._table, _place(cells.hashes), 1)
+        np.add.at(self._table, _slot(cells.hashes), 1)
 
     def _forget_names(self) -> None:
         self._table = np.zeros(1 << TABLE_BITS, np.int64)
+        self.numeric_names = (f"{self.name}:frequency",)
         if self._exact:
             names = pl.Series(list(self._exact))
-            np.add.at(self._table, _place(hash_values(names)), np.array(list(self._exact.values())))
+            np.add.at(self._table, _slot(hash_values(names)), np.array(list(self._exact.values())))
         self._exact = {}
-
-    def numeric_names(self) -> tuple[str, ...]:
-        return (f"{self.name}:frequency",) if self.hashed else ()
 
     def cardinalities(self) -> Mapping[str, int]:
         return {self.name: FIRST + (self.buckets if self.hashed else len(self._exact))}
 
     def numeric(self, cells: Cells) -> NDArray[np.float32]:
         assert self._table is not None
-        count = self._table[_place(self.within(cells).hashes)]
+        count = self._table[_slot(self.within(cells).hashes)]
         return stacked(np.log1p(count) / np.log1p(self._all))
 
     def categorical(self, cells: Cells) -> NDArray[np.int32]:
         cells = self.within(cells)
         if self.hashed:
-            codes = FIRST + (cells.hashes % np.uint64(self.buckets)).astype(np.int32)
+            return FIRST + (cells.hashes % np.uint64(self.buckets)).astype(np.int32)[:, None]
+        names = pl.Series(sorted(self._exact))
+        if cells.values.dtype == pl.String:
+            codes = cells.values.cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int32)
         else:
-            codes = self._look_up(cells.values)
-        return codes[:, None]
-
-    def _look_up(self, values: pl.Series) -> NDArray[np.int32]:
-        if self._codes is None:
-            names = pl.Series(sorted(self._exact))
-            self._codes = names, pl.Series(np.arange(FIRST, FIRST + len(names), dtype=np.int32))
-        names, codes = self._codes
-        if values.dtype == pl.String:
-            known = values.cast(pl.Enum(names), strict=False).to_physical()
-            return (known.cast(pl.Int32) + FIRST).fill_null(UNKNOWN).to_numpy()
-        return values.replace_strict(names, codes, default=UNKNOWN, return_dtype=pl.Int32).to_numpy()
+            numbers = pl.Series(range(len(names)), dtype=pl.Int32)
+            codes = cells.values.replace_strict(names, numbers, default=None, return_dtype=pl.Int32)
+        return (codes + FIRST).fill_null(UNKNOWN).to_numpy()[:, None]
 
     def collisions(self) -> float:
         """Expected share of the values met that share their code with another: 0 for a vocabulary.
 
-        The number of values met is estimated from the empty places of the table (linear counting, Whang, Vander-Zanden
+        The number of values met is estimated from the empty slots of the table (linear counting, Whang, Vander-Zanden
         and Taylor 1990).
         """
         if self._table is None:
@@ -111,14 +101,14 @@ class Categories(Part):
 
     def state(self) -> State:
         if self._table is not None:
-            place = np.flatnonzero(self._table)
-            return {"place": place, "counts": self._table[place]}
+            filled = np.flatnonzero(self._table)
+            return {"place": filled, "counts": self._table[filled]}
         return {"values": sorted(self._exact), "often": [self._exact[value] for value in sorted(self._exact)]}
 
     def restore(self, state: State) -> None:
-        self._exact, self._table, self._codes = {}, None, None
         if "place" in state:
-            self._table = np.zeros(1 << TABLE_BITS, np.int64)
+            self._forget_names()
+            assert self._table is not None
             self._table[state["place"]] = state["counts"]
             self._all = int(self._table.sum())
         else:
@@ -132,7 +122,7 @@ class Subnet(Categories):
     name = ":subnet"
 
     def within(self, cells: Cells) -> Cells:
-        return cells.subnets
+        return cells.addresses[1]
 
 
 class Scope(Part):
@@ -142,7 +132,8 @@ class Scope(Part):
         return {":scope": FIRST + 2 * len(SCOPES)}
 
     def categorical(self, cells: Cells) -> NDArray[np.int32]:
-        return np.where(cells.scopes < 0, UNKNOWN, cells.scopes + FIRST)[:, None].astype(np.int32)
+        scopes = cells.addresses[0]
+        return np.where(scopes < 0, UNKNOWN, scopes + FIRST)[:, None].astype(np.int32)
 
 
 class Shape(Part):
@@ -150,14 +141,12 @@ class Shape(Part):
 
     def __init__(self, grams: int) -> None:
         self.grams = grams
-
-    def numeric_names(self) -> tuple[str, ...]:
-        return (":length", ":entropy", *(f":gram{i}" for i in range(self.grams)))
+        self.numeric_names = (":length", ":entropy", *(f":gram{i}" for i in range(grams)))
 
     def numeric(self, cells: Cells) -> NDArray[np.float32]:
         distinct, which = cells.distinct
         return shape(distinct, self.grams)[which]
 
 
-def _place(hashes: Hashes) -> NDArray[np.int64]:
+def _slot(hashes: Hashes) -> NDArray[np.int64]:
     return (hashes >> np.uint64(64 - TABLE_BITS)).astype(np.int64)

@@ -18,7 +18,7 @@ State: TypeAlias = dict[str, Any]  # JSON values and arrays
 
 @dataclass
 class Cells:
-    """Where a column has a value: n of the table's rows.
+    """The n cells of a column that have a value.
 
     Attributes:
         values: n values, none of them null.
@@ -42,31 +42,24 @@ class Cells:
         return self.values.gather(first), which
 
     @cached_property
-    def scopes(self) -> NDArray[np.int32]:
-        """int32 [n], for cells that hold IP addresses: see `scopes_and_subnets`."""
-        return self._addresses[0]
-
-    @cached_property
-    def subnets(self) -> "Cells":
-        """The numbers that name the subnets of cells that hold IP addresses."""
-        return Cells(pl.Series(self._addresses[1]), self.rows, self.time)
-
-    @cached_property
-    def _addresses(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def addresses(self) -> tuple[NDArray[np.int32], "Cells"]:
+        """Of cells that hold IP addresses, their scopes, int32 [n], and their subnets: see `scopes_and_subnets`."""
         distinct, which = self.distinct
         scopes, subnets = scopes_and_subnets(distinct)
-        return scopes[which], subnets[which]
+        return scopes[which], Cells(pl.Series(subnets[which]), self.rows, self.time)
 
 
 class Part:
-    """One way to encode a column. This one has no outputs and learns nothing; each kind changes what it must."""
+    """One way to encode a column. This one has no outputs and learns nothing; each kind changes what it must.
+
+    Attributes:
+        numeric_names: of the numeric outputs, each a suffix to the column's path. They are 0 where the column is null.
+    """
+
+    numeric_names: tuple[str, ...] = ()
 
     def update(self, cells: Cells) -> None:
         """Learn from more cells."""
-
-    def numeric_names(self) -> tuple[str, ...]:
-        """Names of the numeric outputs, each a suffix to the column's path. They are 0 where the column is null."""
-        return ()
 
     def cardinalities(self) -> Mapping[str, int]:
         """How many codes each categorical output has, by suffix. Code 0 is null, 1 is unknown."""
@@ -86,6 +79,11 @@ class Part:
 
     def restore(self, state: State) -> None:
         """Take over what `state()` gave."""
+
+
+def part_of(state: State, prefix: str) -> State:
+    """The values whose names begin with a prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def stacked(*columns: NDArray[Any]) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Which encodings a column gets, by its kind, and which types it may come in. Told in `book/part3/encoding.md`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -9,28 +9,10 @@ from numpy.typing import NDArray
 
 from residual.ocsf.schema import Feature
 from residual.tabular.categories import Categories, Scope, Shape, Subnet
-from residual.tabular.cells import Cells, Part, State
+from residual.tabular.cells import Cells, Part, State, part_of
 from residual.tabular.numbers import Age, Cycle, Flag, Length, Present, Scaled, Scaling
 
 EVENT_TIME = "time"  # the path of when an event was
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a `TableEncoder` was made with; see there."""
-
-    scaling: Scaling
-    vocabulary: int
-    buckets: int
-    grams: int
-
-    def check(self) -> None:
-        """Raise a ValueError for a setting that makes no sense."""
-        if self.scaling not in ("robust", "quantile"):
-            raise ValueError(f"scaling must be 'robust' or 'quantile', got {self.scaling!r}")
-        for name in ("vocabulary", "buckets", "grams"):
-            if not (isinstance(value := getattr(self, name), int) and value >= 1):
-                raise ValueError(f"{name} must be a whole number from 1, got {value!r}")
 
 
 def _is_text(dtype: pl.DataType) -> bool:
@@ -53,25 +35,24 @@ _TYPES: dict[str, tuple[str, Callable[[pl.DataType], bool]]] = {
     **dict.fromkeys(_CODES, _CODE),
     **dict.fromkeys((*_NAMES, "ip", "subnet", "email", "mac", "hash"), _TEXT),
 }  # fmt: skip
-KINDS = tuple(_TYPES)
 
 
-def parts_of(feature: Feature, settings: Settings) -> tuple[Part, ...]:
+def parts_of(feature: Feature, *, scaling: Scaling, vocabulary: int, buckets: int, grams: int) -> tuple[Part, ...]:
     """The encodings that a column of this kind gets, in the order of their outputs."""
-    codes = Categories(settings.vocabulary, settings.buckets)
+    codes = Categories(vocabulary, buckets)
     match feature.kind:
         case "number":
-            return Present(), Scaled(settings.scaling)
+            return Present(), Scaled(scaling)
         case "list":
-            return Present(), Length(settings.scaling)
+            return Present(), Length(scaling)
         case "flag":
             return (Flag(),)
         case "time":
-            return (Cycle(),) if feature.path == EVENT_TIME else (Cycle(), Age(settings.scaling))
+            return (Cycle(),) if feature.path == EVENT_TIME else (Cycle(), Age(scaling))
         case "ip":
-            return codes, Scope(), Subnet(settings.vocabulary, settings.buckets)
+            return codes, Scope(), Subnet(vocabulary, buckets)
         case "hostname" | "command" | "path" | "url":
-            return codes, Shape(settings.grams)
+            return codes, Shape(grams)
     return (codes,)
 
 
@@ -100,11 +81,11 @@ class Chunk:
 class Column:
     """One column of the dictionary: what it may hold, how it is encoded, and whether it was ever filled."""
 
-    def __init__(self, feature: Feature, settings: Settings) -> None:
-        if feature.kind not in KINDS:
-            raise ValueError(f"feature {feature.path!r} has kind {feature.kind!r}, expected one of {', '.join(KINDS)}")
+    def __init__(self, feature: Feature, **settings: Any) -> None:
+        if feature.kind not in _TYPES:
+            raise ValueError(f"feature {feature.path!r} has kind {feature.kind!r}, expected one of {', '.join(_TYPES)}")
         self.feature = feature
-        self.parts = parts_of(feature, settings)
+        self.parts = parts_of(feature, **settings)
         self.filled = 0  # cells met by `update`
         self.text: bool | None = None  # whether values are strings, where the kind leaves it open
 
@@ -116,11 +97,8 @@ class Column:
         """
         expected, fits = _TYPES[self.feature.kind]
         if self.text is not None and self.feature.kind in _CODES:
-            expected, fits = (
-                ("strings, as when it was fitted", _is_text)
-                if self.text
-                else ("integers, as when it was fitted", _is_integer)
-            )
+            expected, fits = ("strings", _is_text) if self.text else ("integers", _is_integer)
+            expected += ", as when it was fitted"
         if not (isinstance(dtype, pl.Null) or fits(dtype)):
             raise ValueError(
                 f"column {self.feature.path!r} has type {dtype}, expected {expected} (kind {self.feature.kind!r})"
@@ -140,7 +118,6 @@ class Column:
         return Cells(values.filter(filled), rows, chunk.time[rows])
 
     def update(self, cells: Cells) -> None:
-        """Learn from more cells."""
         self.text = cells.values.dtype == pl.String
         self.filled += len(cells.rows)
         for part in self.parts:
@@ -148,23 +125,18 @@ class Column:
 
     def numeric_names(self) -> list[str]:
         """Names of the numeric outputs; none for a column never filled."""
-        return [self.feature.path + name for part in self.parts if self.filled for name in part.numeric_names()]
+        return [self.feature.path + name for part in self.parts if self.filled for name in part.numeric_names]
 
     def cardinalities(self) -> dict[str, int]:
         """Categorical outputs and how many codes each has; none for a column never filled."""
-        found = [part.cardinalities().items() for part in self.parts if self.filled]
-        return {self.feature.path + name: count for items in found for name, count in items}
-
-    def collisions(self) -> dict[str, float]:
-        """Of each hashed code, the expected share of the values met that share their code with another."""
-        codes = [part for part in self.parts if isinstance(part, Categories) and part.hashed]
-        return {self.feature.path + part.name: part.collisions() for part in codes}
+        codes = [code for part in self.parts if self.filled for code in part.cardinalities().items()]
+        return {self.feature.path + name: count for name, count in codes}
 
     def encode(self, cells: Cells, numeric: NDArray[np.float32], categorical: NDArray[np.int32]) -> None:
         """Write the codes of `cells` into this column's own outputs: [rows, f] and [rows, c]."""
         first_numeric, first_code = 0, 0
         for part in self.parts if self.filled else ():
-            if width := len(part.numeric_names()):
+            if width := len(part.numeric_names):
                 numeric[cells.rows, first_numeric : first_numeric + width] = part.numeric(cells)
                 first_numeric += width
             if width := len(part.cardinalities()):
@@ -172,12 +144,10 @@ class Column:
                 first_code += width
 
     def state(self) -> State:
-        """All that was learned, as JSON values and arrays, a name a part."""
         learned = {f"{i}.{name}": value for i, part in enumerate(self.parts) for name, value in part.state().items()}
         return {"filled": self.filled, "text": self.text, **learned}
 
     def restore(self, state: State) -> None:
-        """Take over what `state()` gave."""
         self.filled, self.text = state["filled"], state["text"]
         for i, part in enumerate(self.parts):
-            part.restore({name.partition(".")[2]: state[name] for name in state if name.startswith(f"{i}.")})
+            part.restore(part_of(state, f"{i}."))

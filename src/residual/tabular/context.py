@@ -14,15 +14,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from residual.ocsf.schema import Feature
-from residual.tabular.cells import State
+from residual.storage import read_state, write_state
+from residual.tabular.cells import State, part_of
 from residual.tabular.hashing import Hashes, combine, hash_values
-from residual.tabular.history import Seen, Visits
-from residual.tabular.state import read_state, write_state
 from residual.tabular.windows import Timeline
 
 VERSION = 1  # of a saved state
 HOUR_MS = 3_600_000
 WINDOWS = {"1h": HOUR_MS, "24h": 24 * HOUR_MS}
+_NO_KEYS = np.zeros(0, np.uint64)
+_VISITS = {"keys": pl.UInt64, "count": pl.Int64, "last": pl.Int64}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class ContextFeatures:
     COLUMN in `first`, whether this value is new to the entity, `context.E.first.COLUMN`, to its peers,
     `context.E.peers_first.COLUMN`, to everybody, `context.first.COLUMN`. Null where the event lacks entity or value.
 
-    Memory holds the events of the longest window, 8 bytes for each key used, and what `residual.tabular.history` says.
+    Memory holds the events of the longest window, 8 bytes per key used, and of all that ever was 24 bytes per entity
+    and 8 per pair of entity and value.
     Names are kept as 64-bit hashes: among a million the chance that any two are taken for one is below 10^-7.
 
     Args:
@@ -72,50 +74,55 @@ class ContextFeatures:
             raise ValueError(f"windows must be one or more lengths from 1 ms, got {dict(windows)}")
         self.entities = tuple(entities)
         self.windows = dict(windows)
-        self._recent: dict[str, NDArray[Any]] = {"time": np.zeros(0, np.int64)}  # events of the longest window
-        self._visits = {entity.name: Visits() for entity in entities}
-        self._seen: dict[str, Seen] = {name: Seen() for name, _, _ in self._firsts()}
+        distinct = {f"value {column}" for entity in self.entities for column in entity.distinct}
+        kept = (*(f"entity {name}" for name in names), *sorted(distinct))
+        # The events of the longest window, by the keys that windows look at; and all that ever was.
+        self._recent: dict[str, NDArray[Any]] = {"time": np.zeros(0, np.int64), **dict.fromkeys(kept, _NO_KEYS)}
+        self._visits = {name: pl.DataFrame(schema=_VISITS) for name in names}
+        self._seen: dict[str, Hashes] = dict.fromkeys(self._firsts(), _NO_KEYS)
 
     def features(self) -> dict[str, Feature]:
         """The dictionary of what `advance` gives, to be added to that of the table."""
-        found: dict[str, Feature] = {}
+        dictionary: dict[str, Feature] = {}
         for entity in self.entities:
             name = f"context.{entity.name}"
             numbers = [f"{name}.count", f"{name}.since"]
             for window in self.windows:
                 numbers += [f"{name}.count_{window}", *(f"{name}.distinct_{window}.{c}" for c in entity.distinct)]
-            found |= {path: Feature(path, "number") for path in numbers}
-        return found | {path: Feature(path, "flag") for path, _, _ in self._firsts()}
+            dictionary |= {path: Feature(path, "number") for path in numbers}
+        return dictionary | {path: Feature(path, "flag") for path in self._firsts()}
 
     def advance(self, events: pl.DataFrame) -> pl.DataFrame:
-        """The features of the next events, a row an event (Float64 and Boolean); then these belong to the past.
+        """The features of the next events, one row per event (Float64 and Boolean); then these belong to the past.
 
         Raises:
             ValueError: for a `time` that is missing, null, no integer, or before that of the event that came before;
                 for a key that is neither string nor integer. The past stays as it was.
         """
-        time = _times(events)
+        time = _times(events, self._recent["time"][-1:])
         schema = {path: pl.Float64 if f.kind == "number" else pl.Boolean for path, f in self.features().items()}
         if not len(time):
             return pl.DataFrame(schema=schema)
-        self._check_order(time)
         keys = self._keys(events)
-        found = self._counts(time, keys)
-        for path, who, column in self._firsts():
+        recent = {name: np.concatenate([past, {**keys, "time": time}[name]]) for name, past in self._recent.items()}
+        columns = self._counts(time, keys, recent)
+        for path, (who, column) in self._firsts().items():
             value = keys[f"value {column}"]
             there = (value != 0) if who is None else (value != 0) & (keys[who] != 0)
             pair = value if who is None else combine(keys[who], value)
-            found[path] = _nullable(self._seen[path].first(np.where(there, pair, 0)), there)
-        self._remember(time, keys)
-        return pl.DataFrame({path: found[path].cast(dtype) for path, dtype in schema.items()})
+            is_new, self._seen[path] = _first_times(self._seen[path], np.where(there, pair, 0))
+            columns[path] = _nullable(is_new, there)
+        first = np.searchsorted(recent["time"], time[-1] - max(self.windows.values()), side="right")
+        self._recent = {name: values[first:] for name, values in recent.items()}
+        return pl.DataFrame({path: columns[path].cast(dtype) for path, dtype in schema.items()})
 
     def save(self, path: str | Path) -> None:
         """Write entities, windows and the past to one file, whole or not at all."""
         state: State = {"entities": [asdict(entity) for entity in self.entities], "windows": list(self.windows.items())}
         state |= {f"recent/{name}": value for name, value in self._recent.items()}
-        state |= {f"seen/{name}": seen.keys for name, seen in self._seen.items()}
+        state |= {f"seen/{path}": keys for path, keys in self._seen.items()}
         for name, visits in self._visits.items():
-            state |= {f"visits/{name}/{field}": value for field, value in vars(visits).items()}
+            state |= {f"visits/{name}/{column.name}": column.to_numpy() for column in visits}
         write_state(Path(path), type(self).__name__, VERSION, state)
 
     @classmethod
@@ -131,24 +138,23 @@ class ContextFeatures:
             for entity in state["entities"]
         ]
         stream = cls(entities, windows=dict(state["windows"]))
-        stream._recent = {key.removeprefix("recent/"): state[key] for key in state if key.startswith("recent/")}
-        stream._seen = {name: Seen(state[f"seen/{name}"]) for name in stream._seen}
+        stream._recent |= part_of(state, "recent/")
+        stream._seen |= part_of(state, "seen/")
         stream._visits = {
-            name: Visits(*(state[f"visits/{name}/{field}"] for field in ("keys", "count", "last")))
-            for name in stream._visits
+            name: pl.DataFrame(part_of(state, f"visits/{name}/"), schema=_VISITS) for name in stream._visits
         }
         return stream
 
-    def _firsts(self) -> list[tuple[str, str | None, str]]:
-        """Each flag of a first time: its path, the key of who it is new to (None: everybody), the column."""
-        found: dict[str, tuple[str | None, str]] = {}
+    def _firsts(self) -> dict[str, tuple[str | None, str]]:
+        """Each flag of a first time, by its path: the key of who it is new to (None: everybody), and the column."""
+        flags: dict[str, tuple[str | None, str]] = {}
         for entity in self.entities:
             for column in entity.first:
-                found[f"context.{entity.name}.first.{column}"] = (f"entity {entity.name}", column)
+                flags[f"context.{entity.name}.first.{column}"] = (f"entity {entity.name}", column)
                 if entity.peers:
-                    found[f"context.{entity.name}.peers_first.{column}"] = (f"peers {entity.name}", column)
-                found[f"context.first.{column}"] = (None, column)
-        return [(path, who, column) for path, (who, column) in found.items()]
+                    flags[f"context.{entity.name}.peers_first.{column}"] = (f"peers {entity.name}", column)
+                flags[f"context.first.{column}"] = (None, column)
+        return flags
 
     def _keys(self, events: pl.DataFrame) -> dict[str, Hashes]:
         keys = {}
@@ -159,49 +165,27 @@ class ContextFeatures:
                 keys[f"value {column}"] = _first_filled(events, (column,))
         return keys
 
-    def _counts(self, time: NDArray[np.int64], keys: Mapping[str, Hashes]) -> dict[str, pl.Series]:
-        recent = self._recent
-        within = {name: np.concatenate([recent.get(name, keys[name][:0]), keys[name]]) for name in self._kept()}
-        times, new = np.concatenate([recent["time"], time]), slice(len(recent["time"]), None)
-        found = {}
+    def _counts(
+        self, time: NDArray[np.int64], keys: Mapping[str, Hashes], recent: Mapping[str, NDArray[Any]]
+    ) -> dict[str, pl.Series]:
+        columns, new = {}, slice(-len(time), None)
         for entity in self.entities:
             key = keys[f"entity {entity.name}"]
-            there = key != 0
-            name = f"context.{entity.name}"
-            count, since = self._visits[entity.name].meet(key, time)
-            found[f"{name}.count"] = _nullable(count, there)
-            found[f"{name}.since"] = _nullable(since / 1000, there & (since >= 0))
-            line = Timeline(within[f"entity {entity.name}"], times, max(self.windows.values()))
+            there, name = key != 0, f"context.{entity.name}"
+            (count, since), self._visits[entity.name] = _visit(self._visits[entity.name], key, time)
+            columns[f"{name}.count"] = _nullable(count, there)
+            columns[f"{name}.since"] = _nullable(since.to_numpy() / 1000, there & since.is_not_null().to_numpy())
+            line = Timeline(recent[f"entity {entity.name}"], recent["time"], max(self.windows.values()))
             for window, width in self.windows.items():
-                found[f"{name}.count_{window}"] = _nullable(line.counts(width)[new], there)
+                columns[f"{name}.count_{window}"] = _nullable(line.counts(width)[new], there)
                 for column in entity.distinct:
-                    distinct = line.distinct(within[f"value {column}"], width)[new]
-                    found[f"{name}.distinct_{window}.{column}"] = _nullable(distinct, there)
-        return found
-
-    def _kept(self) -> list[str]:
-        """The keys that windows look at."""
-        values = {f"value {column}" for entity in self.entities for column in entity.distinct}
-        return [*(f"entity {entity.name}" for entity in self.entities), *sorted(values)]
-
-    def _remember(self, time: NDArray[np.int64], keys: Mapping[str, Hashes]) -> None:
-        recent = {name: np.concatenate([self._recent.get(name, keys[name][:0]), keys[name]]) for name in self._kept()}
-        recent["time"] = np.concatenate([self._recent["time"], time])
-        first = np.searchsorted(recent["time"], time[-1] - max(self.windows.values()), side="right")
-        self._recent = {name: value[first:] for name, value in recent.items()}
-
-    def _check_order(self, time: NDArray[np.int64]) -> None:
-        before = np.concatenate([self._recent["time"][-1:], time])
-        if len(wrong := np.flatnonzero(np.diff(before) < 0)):
-            row = int(wrong[0])
-            event = row + 1 - (len(before) - len(time))
-            raise ValueError(
-                f"event {event} is at {before[row + 1]} ms, the one before it at {before[row]} ms:"
-                " expected events in order of time"
-            )
+                    distinct = line.distinct(recent[f"value {column}"], width)[new]
+                    columns[f"{name}.distinct_{window}.{column}"] = _nullable(distinct, there)
+        return columns
 
 
-def _times(events: pl.DataFrame) -> NDArray[np.int64]:
+def _times(events: pl.DataFrame, last: NDArray[np.int64]) -> NDArray[np.int64]:
+    """When each event was, int64 [n] in ms; `last` is the time of the event before them, if there was one."""
     if "time" not in events.columns:
         raise ValueError("column 'time' is missing, expected when each event was (integers, ms since 1970 UTC)")
     time = events["time"]
@@ -210,12 +194,16 @@ def _times(events: pl.DataFrame) -> NDArray[np.int64]:
         raise ValueError(
             f"column 'time' has type {time.dtype}{nulls}, expected integers (ms since 1970 UTC) without nulls"
         )
-    return time.to_numpy().astype(np.int64)
+    times = np.concatenate([last, time.to_numpy().astype(np.int64)])
+    for row in np.flatnonzero(np.diff(times) < 0)[:1]:
+        event = f"event {row + 1 - len(last)} is at {times[row + 1]} ms, the one before it at {times[row]} ms"
+        raise ValueError(f"{event}: expected events in order of time")
+    return times[len(last) :]
 
 
 def _first_filled(events: pl.DataFrame, columns: Sequence[str]) -> Hashes:
     """The hash of the first of several columns that is filled, uint64 [n]; 0 where none is."""
-    found = np.zeros(len(events), np.uint64)
+    hashes = np.zeros(len(events), np.uint64)
     for column in reversed([column for column in columns if column in events.columns]):
         values = events[column]
         if isinstance(values.dtype, pl.Categorical | pl.Enum):
@@ -226,9 +214,34 @@ def _first_filled(events: pl.DataFrame, columns: Sequence[str]) -> Hashes:
             )
         filled = values.is_not_null().to_numpy()
         if filled.any():
-            found[filled] = np.maximum(hash_values(values.drop_nulls()), 1)
-    return found
+            hashes[filled] = np.maximum(hash_values(values.drop_nulls()), 1)
+    return hashes
 
 
-def _nullable(values: NDArray[Any], there: NDArray[np.bool_]) -> pl.Series:
+def _visit(visits: pl.DataFrame, keys: Hashes, time: NDArray[np.int64]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """How often each row's key came before, and how many ms ago the last time was, null for never; and the new visits.
+
+    `visits` says for each key how many rows had it and when the last of them was, in ms.
+    """
+    rows = pl.DataFrame({"keys": keys, "last": time})
+    past = rows.join(visits, on="keys", how="left", maintain_order="left")
+    before = past.select(
+        pl.int_range(pl.len()).over("keys") + pl.col("count").fill_null(0),
+        pl.col("last") - pl.col("last").shift(1).over("keys").fill_null(pl.col("last_right")),
+    )
+    latest = rows.with_columns(count=pl.lit(1, pl.Int64)).select(_VISITS.keys())
+    visits = pl.concat([visits, latest]).group_by("keys").agg(pl.col("count").sum(), pl.col("last").max()).sort("keys")
+    return before, visits
+
+
+def _first_times(seen: Hashes, keys: Hashes) -> tuple[NDArray[np.bool_], Hashes]:
+    """Which of the next rows bring a key (0 is none) for the first time, bool [n]; and all keys seen so far, sorted."""
+    different, first = np.unique(keys, return_index=True)
+    fresh = (different != 0) & ~np.isin(different, seen, assume_unique=True)
+    is_new = np.zeros(len(keys), bool)
+    is_new[first[fresh]] = True
+    return is_new, np.union1d(seen, different[fresh])
+
+
+def _nullable(values: NDArray[Any] | pl.Series, there: NDArray[np.bool_]) -> pl.Series:
     return pl.Series(values).set(pl.Series(~there), None)

@@ -5,21 +5,22 @@ Told in `book/part3/encoding.md`. Which columns there are and what kind of thing
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 from residual.ocsf.schema import Feature
-from residual.tabular.cells import State
-from residual.tabular.columns import Chunk, Column, Settings
+from residual.storage import read_state, write_state
+from residual.tabular.categories import Categories
+from residual.tabular.cells import State, part_of
+from residual.tabular.columns import Chunk, Column
 from residual.tabular.numbers import Scaling
-from residual.tabular.state import read_state, write_state
 
 Table = pl.DataFrame | pl.LazyFrame
 VERSION = 1  # of a saved state
@@ -91,8 +92,7 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         Raises:
             ValueError: for labels, for no events, for a column of another type than its kind has, for bad settings.
         """
-        _refuse_labels(y)
-        fresh = TableEncoder(**self.get_params(deep=False)).partial_fit(X)
+        fresh = TableEncoder(**self.get_params(deep=False)).partial_fit(X, y)
         if not fresh.rows_:
             raise ValueError("X has no events, expected at least one to fit on")
         self.__dict__.update(vars(fresh))
@@ -104,7 +104,8 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         Raises:
             ValueError: as `fit`, before anything is learned from the table; but an empty table is no error here.
         """
-        _refuse_labels(y)
+        if y is not None:
+            raise ValueError(f"y must be None, got {type(y).__name__}: labels never enter the encoder")
         if not hasattr(self, "columns_"):
             self._start()
         ignored = self._check(X)
@@ -125,15 +126,23 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             ValueError: for a column of another type than its kind has.
             NotFittedError: before any event was learned from.
         """
-        self._check_fitted()
+        check_is_fitted(self)
         ignored = self._check(X)
-        encoded = self._empty(_height(X), ignored)
+        numeric = np.zeros((_height(X), len(self.numeric_names_)), np.float32)
+        categorical = np.zeros((len(numeric), len(self.categorical_names_)), np.int32)
         start = 0
         for frame in _frames(X, self.features):
-            rows = slice(start, start + len(frame))
-            self._encode(frame, encoded.numeric[rows], encoded.categorical[rows])
+            chunk, rows = Chunk(frame), slice(start, start + len(frame))
+            first_numeric, first_code = 1, 0  # after "unexpected"
+            for column in self.columns_.values():
+                if cells := column.cells(chunk):
+                    column.encode(cells, numeric[rows, first_numeric:], categorical[rows, first_code:])
+                    if not column.filled:
+                        numeric[start + cells.rows, 0] += 1
+                first_numeric += len(column.numeric_names())
+                first_code += len(column.cardinalities())
             start += len(frame)
-        return encoded
+        return Encoded(numeric, categorical, self.cardinalities_, ignored)
 
     def batches(self, X: Table) -> Iterator[Encoded]:  # noqa: N803  # scikit-learn's name
         """`transform` of about `ROWS` events at a time, in order: for a table whose encoding does not fit in memory.
@@ -142,28 +151,28 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             ValueError: as `transform`.
             NotFittedError: as `transform`.
         """
-        self._check_fitted()
+        check_is_fitted(self)
         ignored = self._check(X)
         for frame in _frames(X, self.features):
-            encoded = self._empty(len(frame), ignored)
-            self._encode(frame, encoded.numeric, encoded.categorical)
-            yield encoded
+            yield replace(self.transform(frame), ignored=ignored)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Names of the numeric outputs, then of the categorical ones. `input_features`, scikit-learn's, is not used."""
-        self._check_fitted()
+        check_is_fitted(self)
         return np.array([*self.numeric_names_, *self.categorical_names_], dtype=object)
 
     def collisions(self) -> dict[str, float]:
         """Of each hashed code, the expected share of the values met that share their code with another."""
-        self._check_fitted()
-        return {name: rate for column in self.columns_.values() for name, rate in column.collisions().items()}
+        check_is_fitted(self)
+        parts = [(path, part) for path, column in self.columns_.items() for part in column.parts]
+        codes = [(path, part) for path, part in parts if isinstance(part, Categories) and part.hashed]
+        return {path + part.name: part.collisions() for path, part in codes}
 
     def save(self, path: str | Path) -> None:
         """Write settings, dictionary and all that was learned to one file, whole or not at all."""
-        self._check_fitted()
+        check_is_fitted(self)
         state: State = {
-            "settings": vars(self._settings()),
+            "settings": self._settings(),
             "kinds": {name: feature.kind for name, feature in self.features.items()},
             "rows": self.rows_,
             "ignored": self.ignored_,
@@ -184,26 +193,27 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         encoder = cls(features, **state["settings"])
         encoder._start()
         encoder.rows_, encoder.ignored_ = state["rows"], tuple(state["ignored"])
-        learned: dict[str, State] = {name: {} for name in features}
-        for key, value in state.items():
-            name, slash, rest = key.partition("/")
-            if slash:
-                learned[name][rest] = value
         for name, column in encoder.columns_.items():
-            column.restore(learned[name])
+            column.restore(part_of(state, f"{name}/"))
         encoder._lay_out()
         return encoder
 
-    def _settings(self) -> Settings:
-        return Settings(self.scaling, self.vocabulary, self.buckets, self.grams)
+    def __sklearn_is_fitted__(self) -> bool:
+        return bool(getattr(self, "rows_", 0))
+
+    def _settings(self) -> dict[str, Any]:
+        return {name: value for name, value in self.get_params(deep=False).items() if name != "features"}
 
     def _start(self) -> None:
-        settings = self._settings()
-        settings.check()
-        self.columns_ = {path: Column(self.features[path], settings) for path in sorted(self.features)}
-        for path, column in self.columns_.items():
-            if column.feature.path != path:
-                raise ValueError(f"features[{path!r}] has path {column.feature.path!r}, expected the same")
+        if self.scaling not in ("robust", "quantile"):
+            raise ValueError(f"scaling must be 'robust' or 'quantile', got {self.scaling!r}")
+        for name in ("vocabulary", "buckets", "grams"):
+            if not (isinstance(value := getattr(self, name), int) and value >= 1):
+                raise ValueError(f"{name} must be a whole number from 1, got {value!r}")
+        for path, feature in self.features.items():
+            if feature.path != path:
+                raise ValueError(f"features[{path!r}] has path {feature.path!r}, expected the same")
+        self.columns_ = {path: Column(self.features[path], **self._settings()) for path in sorted(self.features)}
         self.rows_ = 0
         self.ignored_ = ()
         self.n_features_in_ = len(self.columns_)
@@ -227,31 +237,6 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             if path in schema:
                 column.check(schema[path])
         return tuple(sorted(schema.keys() - self.columns_.keys()))
-
-    def _check_fitted(self) -> None:
-        if not getattr(self, "rows_", 0):
-            raise NotFittedError("this TableEncoder has learned from no events: call fit or partial_fit first")
-
-    def _empty(self, rows: int, ignored: tuple[str, ...]) -> Encoded:
-        numeric = np.zeros((rows, len(self.numeric_names_)), np.float32)
-        categorical = np.zeros((rows, len(self.categorical_names_)), np.int32)
-        return Encoded(numeric, categorical, self.cardinalities_, ignored)
-
-    def _encode(self, frame: pl.DataFrame, numeric: NDArray[np.float32], categorical: NDArray[np.int32]) -> None:
-        chunk = Chunk(frame)
-        first_numeric, first_code = 1, 0  # after "unexpected"
-        for column in self.columns_.values():
-            if cells := column.cells(chunk):
-                column.encode(cells, numeric[:, first_numeric:], categorical[:, first_code:])
-                if not column.filled:
-                    numeric[cells.rows, 0] += 1
-            first_numeric += len(column.numeric_names())
-            first_code += len(column.cardinalities())
-
-
-def _refuse_labels(y: object) -> None:
-    if y is not None:
-        raise ValueError(f"y must be None, got {type(y).__name__}: labels never enter the encoder")
 
 
 def _frames(table: Table, features: Mapping[str, Feature]) -> Iterator[pl.DataFrame]:

@@ -7,14 +7,33 @@ SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number gen
 the length in bytes, is mixed once more. It keeps nobody out: who can choose strings can find two that collide.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from residual.tabular.packed import Packed, packed
-
 Hashes = NDArray[np.uint64]
 _STEP = np.uint64(0x9E3779B97F4A7C15)
+BLOCK_BYTES = 1 << 17  # what is derived from a block stays near the processor
+WORD = 8
+
+
+def packed(strings: pl.Series) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    """A String series without nulls, in blocks of about `BLOCK_BYTES`; a longer string is a block by itself.
+
+    Yields:
+        uint8 [bytes], the strings of a block end to end in UTF-8; and int64 [n], the bytes of each.
+    """
+    lengths = strings.str.len_bytes().to_numpy().astype(np.int64)
+    ends = np.cumsum(lengths)
+    start = 0
+    while start < len(lengths):
+        before = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + BLOCK_BYTES, side="right")))
+        joined = str(strings.slice(start, stop - start).str.join("").item())
+        yield np.frombuffer(joined.encode(), np.uint8), lengths[start:stop]
+        start = stop
 
 
 def mix(values: Hashes) -> Hashes:
@@ -30,8 +49,9 @@ def mix(values: Hashes) -> Hashes:
 def hash_values(values: pl.Series) -> Hashes:
     """Hash a series of strings or integers without nulls: uint64 [n]. The integer 7 and the string "7" differ."""
     if values.dtype.is_integer():
-        return mix(to_int64(values).view(np.uint64) + _STEP)
-    return np.concatenate([np.zeros(0, np.uint64), *(_hash_block(block) for block in packed(values))])
+        whole = values.to_numpy().astype(np.int64)  # those from 2^63 on wrap, one-to-one
+        return mix(whole.view(np.uint64) + _STEP)
+    return np.concatenate([np.zeros(0, np.uint64), *(_hash_block(*block) for block in packed(values))])
 
 
 def combine(first: Hashes, second: Hashes) -> Hashes:
@@ -39,19 +59,22 @@ def combine(first: Hashes, second: Hashes) -> Hashes:
     return mix(np.uint64(3) * first + mix(second + _STEP))
 
 
-def to_int64(values: pl.Series) -> NDArray[np.int64]:
-    """Integers of any width as int64 [n]; those from 2^63 on wrap, one-to-one."""
-    return values.to_numpy().astype(np.int64)
-
-
 def collision_rate(distinct: float, buckets: int) -> float:
     """Expected share of `distinct` values that share their bucket with another: 1 - (1 - 1/buckets)^(distinct - 1)."""
     return float(1 - (1 - 1 / buckets) ** max(distinct - 1, 0))
 
 
-def _hash_block(block: Packed) -> Hashes:
-    words, place, count = block.words()
-    mixed = mix(words + mix((place + 1).astype(np.uint64) * _STEP))
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed)])
+def _hash_block(data: NDArray[np.uint8], lengths: NDArray[np.int64]) -> Hashes:
+    """The hashes of strings, cut into words of eight bytes, the last filled up with zeros."""
+    starts, count = np.cumsum(lengths) - lengths, -(-lengths // WORD)
     ends = np.cumsum(count)
-    return mix(sums[ends] - sums[ends - count] + block.lengths.astype(np.uint64) * _STEP)
+    string = np.repeat(np.arange(len(count)), count)
+    position = np.arange(len(string)) - np.repeat(ends - count, count)  # of each word in its string
+    padded = np.concatenate([data, np.zeros(WORD, np.uint8)])
+    anywhere = np.ndarray((len(data) + 1,), np.dtype("<u8"), padded.data, strides=(1,))
+    words = anywhere[starts[string] + WORD * position].astype(np.uint64)  # the first byte the lowest on any machine
+    filled = np.minimum(lengths[string] - WORD * position, WORD)
+    words &= np.uint64(2**64 - 1) >> (8 * (WORD - filled)).astype(np.uint64)
+    mixed = mix(words + mix((position + 1).astype(np.uint64) * _STEP))
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed)])
+    return mix(sums[ends] - sums[ends - count] + lengths.astype(np.uint64) * _STEP)

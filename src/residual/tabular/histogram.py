@@ -43,9 +43,9 @@ class Histogram:
         """Count more numbers, float64 [n], all finite."""
         if not len(values):
             return
-        found = bins_of(values)
-        first = int(found.min())
-        more = np.bincount(found - first)
+        bins = bins_of(values)
+        first = int(bins.min())
+        more = np.bincount(bins - first)
         filled = np.flatnonzero(more)
         merged = np.union1d(self.bins, filled + first)
         counts = np.zeros(len(merged), np.int64)
@@ -58,25 +58,21 @@ class Histogram:
         """The number that each bin stands for, float64 [m], ascending."""
         return np.clip(edges_of(self.bins), self.low, self.high)
 
-    def quantiles(self, at: Floats, values: Floats | None = None) -> Floats:
-        """Quantiles at shares in [0, 1], linear between neighbors in order as `numpy.quantile` has them.
+    def quantiles(self, at: Floats, values: Floats) -> Floats:
+        """Quantiles at shares in [0, 1], float64 [k], linear between neighbors in order as `numpy.quantile` has them.
 
-        Args:
-            at: float64 [k].
-            values: what the bins stand for, if not `values()`: some increasing function of it.
+        `values` are what the bins stand for: `values()`, or an increasing function of it.
         """
-        values = self.values() if values is None else values
-        place = at * (self.total - 1)
-        below = np.floor(place)
+        position = at * (self.total - 1)
+        below = np.floor(position)
         ends = np.cumsum(self.counts)
         left = values[np.searchsorted(ends, below, side="right")]
         right = values[np.searchsorted(ends, np.minimum(below + 1, self.total - 1), side="right")]
-        share = place - below
+        share = position - below
         return np.where(left == right, left, left * (1 - share) + right * share)  # no difference, which may overflow
 
-    def skewness(self, values: Floats | None = None) -> float:
-        """The third standardized moment, 0 where all numbers are equal."""
-        values = self.values() if values is None else values
+    def skewness(self, values: Floats) -> float:
+        """The third standardized moment, 0 where all numbers are equal; `values` as in `quantiles`."""
         share = self.counts / self.total
         away = values - (share * values).sum()
         widest = np.abs(away).max()

@@ -19,8 +19,7 @@ _HOUR_MS, _DAY_MS, _MONDAY_MS = 3_600_000, 86_400_000, 4 * 86_400_000  # 5 Janua
 class Present(Part):
     """1 where there is a value."""
 
-    def numeric_names(self) -> tuple[str, ...]:
-        return (":present",)
+    numeric_names = (":present",)
 
     def numeric(self, cells: Cells) -> NDArray[np.float32]:
         return np.ones((len(cells.rows), 1), np.float32)
@@ -29,8 +28,7 @@ class Present(Part):
 class Flag(Part):
     """1 for true, -1 for false."""
 
-    def numeric_names(self) -> tuple[str, ...]:
-        return ("",)
+    numeric_names = ("",)
 
     def numeric(self, cells: Cells) -> NDArray[np.float32]:
         return stacked(2.0 * cells.values.to_numpy() - 1)
@@ -39,8 +37,7 @@ class Flag(Part):
 class Cycle(Part):
     """Where a time stands in the day and in the week (from Monday 00:00, UTC), each as a point on the unit circle."""
 
-    def numeric_names(self) -> tuple[str, ...]:
-        return (":hour_sin", ":hour_cos", ":week_sin", ":week_cos")
+    numeric_names = (":hour_sin", ":hour_cos", ":week_sin", ":week_cos")
 
     def numeric(self, cells: Cells) -> NDArray[np.float32]:
         time = cells.values.to_numpy().astype(np.int64)
@@ -58,7 +55,7 @@ class Scaled(Part):
     NaN and infinite values count as null.
     """
 
-    name = ""
+    numeric_names = ("",)
 
     def __init__(self, scaling: Scaling) -> None:
         self.scaling = scaling
@@ -74,24 +71,18 @@ class Scaled(Part):
         self.histogram.add(values[np.isfinite(values)])
         self._learned = None
 
-    def numeric_names(self) -> tuple[str, ...]:
-        return (self.name,)
-
     def learned(self) -> tuple[bool, Floats]:
         """Whether logarithms are taken; and [center, scale], or the quantiles."""
-        if self._learned is None:
-            self._learned = self._learn()
+        if self._learned is None and self.scaling == "quantile":
+            self._learned = False, self.histogram.quantiles(np.linspace(0, 1, STEPS + 1), self.histogram.values())
+        elif self._learned is None:
+            values = self.histogram.values()
+            log = _logarithm(values)
+            skewness = abs(self.histogram.skewness(values))
+            skewed = skewness > SKEWED and abs(self.histogram.skewness(log)) < skewness
+            least, low, middle, high, most = self.histogram.quantiles(_QUARTERS, log if skewed else values)
+            self._learned = skewed, np.array([middle, high - low or most - least or 1.0])
         return self._learned
-
-    def _learn(self) -> tuple[bool, Floats]:
-        if self.scaling == "quantile":
-            return False, self.histogram.quantiles(np.linspace(0, 1, STEPS + 1))
-        values = self.histogram.values()
-        log = _logarithm(values)
-        skewness = abs(self.histogram.skewness(values))
-        skewed = skewness > SKEWED and abs(self.histogram.skewness(log)) < skewness
-        least, low, middle, high, most = self.histogram.quantiles(_QUARTERS, log if skewed else values)
-        return skewed, np.array([middle, high - low or most - least or 1.0])
 
     def numeric(self, cells: Cells) -> NDArray[np.float32]:
         values = self.values(cells)
@@ -102,7 +93,10 @@ class Scaled(Part):
         if self.scaling == "robust":
             scaled = np.clip((values - scale[0]) / scale[1], -FARTHEST, FARTHEST)
         else:
-            scaled = _position(values, scale)
+            shares = np.linspace(-1, 1, len(scale))
+            upper = np.interp(values, scale, shares)
+            lower = -np.interp(-values, -scale[::-1], shares)
+            scaled = (upper + lower) / 2  # the middle of the steps that a value spans: equal values span several
         return stacked(np.where(np.isfinite(scaled), scaled, 0))
 
     def state(self) -> State:
@@ -126,7 +120,7 @@ class Length(Scaled):
 class Age(Scaled):
     """Seconds from the event's own time to this time (negative for the past), scaled."""
 
-    name = ":after"
+    numeric_names = (":after",)
 
     def values(self, cells: Cells) -> Floats:
         return (cells.values.to_numpy() - cells.time) / 1000
@@ -134,11 +128,3 @@ class Age(Scaled):
 
 def _logarithm(values: Floats) -> Floats:
     return np.copysign(np.log1p(np.abs(values)), values)
-
-
-def _position(values: Floats, quantiles: Floats) -> Floats:
-    """Between -1 and 1, the middle of the steps that a value spans (several where the column has many equal values)."""
-    shares = np.linspace(-1, 1, len(quantiles))
-    upper = np.interp(values, quantiles, shares)
-    lower = -np.interp(-values, -quantiles[::-1], shares)
-    return (upper + lower) / 2

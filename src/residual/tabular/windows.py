@@ -5,6 +5,8 @@ ones, and of rows of one time the earlier row is the past of the later one. Row 
 time[i] - time[j] < width. Entities and values are hashes, 0 for none.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,8 +37,7 @@ class Timeline:
 
     def counts(self, width: int) -> Counts:
         """How many earlier rows of its entity each row has within `width`: int64 [n], in the order of the rows."""
-        found = np.arange(len(self.axis)) - np.searchsorted(self.axis, self.axis - width, side="right")
-        return self._in_rows(found)
+        return self._in_rows(np.arange(len(self.axis)) - np.searchsorted(self.axis, self.axis - width, side="right"))
 
     def distinct(self, value: Hashes, width: int) -> Counts:
         """How many different values, 0 aside, those earlier rows have: int64 [n].
@@ -57,7 +58,7 @@ class Timeline:
         ended = np.searchsorted(ends, self.axis, side="right") - np.searchsorted(ends, self.start, side="left")
         return self._in_rows(began - ended)
 
-    def _in_rows(self, found: Counts) -> Counts:
-        out = np.empty_like(found)
-        out[self.order] = found
-        return out
+    def _in_rows(self, values: NDArray[Any]) -> NDArray[Any]:
+        in_rows = np.empty_like(values)
+        in_rows[self.order] = values
+        return in_rows

@@ -1,4 +1,8 @@
-"""One training loop for every page: seeds, schedule, progress bar, checkpoint and resume."""
+"""One training loop, and what goes with it.
+
+Offers `fit` (with seeds, schedule, device, progress bar, checkpoint and resume), the `Recipe` and the `History` of a
+run, and the predictions and the error rate of what was trained.
+"""
 
 from residual.training.checkpoint import History
 from residual.training.evaluation import error_rate, predictions

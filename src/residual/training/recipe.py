@@ -12,16 +12,16 @@ class Recipe:
 
     Attributes:
         epochs: passes over the training images.
-        batch_size: images a step; a last, smaller batch is dropped so that batch norm never sees a handful of images.
+        batch_size: images per step; a last, smaller batch is dropped, so that batch norm never gets a few images.
         peak_lr: the schedule's highest learning rate.
         schedule: "one-cycle" (up and down once, for short runs), "step" (a tenth after 1/2 and 3/4 of the steps),
             "cosine" (down to zero along half a cosine) or "constant".
         warmup: share of the steps, 0 to below 1, in which the rate first climbs to the peak along a line. One-cycle
-            has a climb of its own and takes 0.
+            has a climb of its own and accepts only 0.
         momentum: of SGD.
         weight_decay: of SGD.
-        decay_all: decay every parameter, or else only the weights of convolutions and linear layers, not biases and
-            what batch norm learns (He et al. 2019, section 3.1).
+        decay_all: decay every parameter; otherwise only the weights of convolutions and linear layers, not biases and
+            the parameters of batch norm (He et al. 2019, section 3.1).
         label_smoothing: share of the target, 0 to below 1, that is spread over all classes.
         seed: of the order of the images and of the augmentation.
     """
@@ -62,7 +62,10 @@ class Recipe:
         if not 0 <= step < steps:
             raise ValueError(f"step must be 0 to {steps - 1} in a run of {steps} steps, got {step}")
         if self.schedule == "one-cycle":
-            return self._one_cycle(step, steps)
+            start, end, top = self.peak_lr / 25, self.peak_lr / 250_000, 0.3 * steps - 1
+            if step <= top:
+                return _cosine(start, self.peak_lr, step / top)
+            return _cosine(self.peak_lr, end, (step - top) / (steps - 1 - top))
         climb = round(self.warmup * steps)
         if step < climb:
             return self.peak_lr * (step + 1) / (climb + 1)
@@ -71,13 +74,6 @@ class Recipe:
         if self.schedule == "cosine":
             return _cosine(self.peak_lr, 0.0, (step - climb) / (steps - climb))
         return self.peak_lr
-
-    def _one_cycle(self, step: int, steps: int) -> float:
-        start, end = self.peak_lr / 25, self.peak_lr / 250_000
-        top = 0.3 * steps - 1
-        if step <= top:
-            return _cosine(start, self.peak_lr, step / top)
-        return _cosine(self.peak_lr, end, (step - top) / (steps - 1 - top))
 
 
 def _cosine(start: float, end: float, done: float) -> float:

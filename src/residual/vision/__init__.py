@@ -1,8 +1,13 @@
-"""Networks for images, and the images they are trained on."""
+"""Networks for images, and the images they are trained on.
+
+Offers ResNet-18 to ResNet-152 and their blocks, the CIFAR nets (plain and residual), weights from files, batch norm
+folded away for inference, and the data sets of `residual.vision.data`.
+"""
 
 from residual.vision.basic import BasicBlock
 from residual.vision.bottleneck import Bottleneck
 from residual.vision.cifar import CifarNet
+from residual.vision.data import ImageData, cifar10, crop_and_flip, digits
 from residual.vision.fusion import fuse
 from residual.vision.normfree import NormFreeBlock
 from residual.vision.preactivation import PreActBlock
@@ -13,9 +18,13 @@ __all__ = [
     "BasicBlock",
     "Bottleneck",
     "CifarNet",
+    "ImageData",
     "NormFreeBlock",
     "PreActBlock",
     "ResNet",
+    "cifar10",
+    "crop_and_flip",
+    "digits",
     "fuse",
     "load_weights",
     "resnet18",

@@ -23,7 +23,7 @@ class BasicBlock(nn.Module):
         in_channels: of the input.
         channels: of both convolutions.
         stride: of the first convolution.
-        shortcut: "A", "B" or "C" as in `shortcut_for`; None leaves the skip away, which makes the plain block.
+        shortcut: "A", "B" or "C" as in `shortcut_for`; None omits the skip, which makes the plain block.
 
     Raises:
         ValueError: for an unknown shortcut.

@@ -19,17 +19,8 @@ class Bottleneck(nn.Module):
     """A 1x1 convolution narrows to `channels`, a 3x3 works there, a 1x1 widens to four times as many.
 
     (N, in_channels, H, W) -> (N, 4 channels, ceil(H / stride), ceil(W / stride)).
-
-    Args:
-        in_channels: of the input.
-        channels: of the first two convolutions.
-        stride: of the 3x3 convolution; with `v1` of the first 1x1.
-        shortcut: "A", "B" or "C" as in `shortcut_for`; None leaves the skip away.
-        v1: stride as in the paper. The default, "V1.5", is torchvision's: a strided 1x1 convolution never sees three
-            quarters of its pixels, a strided 3x3 sees them all.
-
-    Raises:
-        ValueError: for an unknown shortcut.
+    Arguments and errors are those of `BasicBlock`. With `v1` the first 1x1 has the stride, as in the paper; without it
+    the 3x3, as in torchvision's "V1.5": a strided 1x1 never sees three quarters of its pixels, a strided 3x3 sees all.
     """
 
     expansion = 4

@@ -3,12 +3,22 @@
 Told in `book/part1/degradation.md`.
 """
 
-from typing import Any
-
-from residual.vision.arguments import blocks_a_stage
 from residual.vision.basic import BasicBlock
 from residual.vision.resnet import Block, ResNet
 from residual.vision.shortcuts import SHORTCUTS
+
+
+def blocks_a_stage(depth: int, layers: int) -> int:
+    """Blocks in each of a CIFAR net's three stages, for a block of so many weighted layers.
+
+    Raises:
+        ValueError: for a depth that is not that of three equal stages, a stem and a head; with the nearest ones.
+    """
+    step = 3 * layers
+    if depth < step + 2 or (depth - 2) % step:
+        low = max(step + 2, depth - (depth - 2) % step)
+        raise ValueError(f"depth must be {step}n+2 with n of at least 1, got {depth}; nearest: {low} and {low + step}")
+    return (depth - 2) // step
 
 
 class CifarNet(ResNet):
@@ -20,12 +30,9 @@ class CifarNet(ResNet):
     Args:
         depth: weighted layers, 6n + 2 (20, 32, 44, 56, 110, ...); with bottlenecks 9n + 2 (29, 164, ...).
         block: the kind of block.
-        residual: add each block's input to its output; without it the same layers make the plain net.
+        residual: add each block's input to its output; otherwise the same layers make the plain net.
         shortcut: where a block changes shape, "A" (zero padding) or "B" (1x1 convolution); "C" projects everywhere.
-        zero_init_residual: as in `ResNet`.
-        in_channels: channels of the images.
-        num_classes: number of logits.
-        width: channels of the first stage.
+        zero_init_residual, in_channels, num_classes, width, v1: as in `ResNet`.
 
     Raises:
         ValueError: for a depth that does not fit the block, an unknown shortcut, or `zero_init_residual` without skips.
@@ -42,8 +49,9 @@ class CifarNet(ResNet):
         in_channels: int = 3,
         num_classes: int = 10,
         width: int = 16,
+        v1: bool = False,
     ) -> None:
-        if shortcut not in SHORTCUTS:  # in a plain net, too, where it would go unused
+        if shortcut not in SHORTCUTS:  # also in a plain net, which has no use for it
             raise ValueError(f"shortcut must be one of {SHORTCUTS}, got {shortcut!r}")
         super().__init__(
             block,
@@ -54,30 +62,6 @@ class CifarNet(ResNet):
             shortcut=shortcut if residual else None,
             zero_init_residual=zero_init_residual,
             small_images=True,
+            v1=v1,
         )
         self.residual = residual
-
-
-def resnet20(**options: Any) -> CifarNet:
-    """ResNet-20 for CIFAR, 269,722 parameters with shortcut A. Options as in `CifarNet`."""
-    return CifarNet(20, **options)
-
-
-def resnet32(**options: Any) -> CifarNet:
-    """ResNet-32 for CIFAR, 464,154 parameters with shortcut A. Options as in `CifarNet`."""
-    return CifarNet(32, **options)
-
-
-def resnet44(**options: Any) -> CifarNet:
-    """ResNet-44 for CIFAR, 658,586 parameters with shortcut A. Options as in `CifarNet`."""
-    return CifarNet(44, **options)
-
-
-def resnet56(**options: Any) -> CifarNet:
-    """ResNet-56 for CIFAR, 853,018 parameters with shortcut A. Options as in `CifarNet`."""
-    return CifarNet(56, **options)
-
-
-def resnet110(**options: Any) -> CifarNet:
-    """ResNet-110 for CIFAR, 1,727,962 parameters with shortcut A. Options as in `CifarNet`."""
-    return CifarNet(110, **options)

@@ -13,8 +13,8 @@ from residual.vision.shortcuts import ProjectionShortcut
 def fuse(model: ResNet) -> ResNet:
     """A copy of `model` for inference, with each batch norm that follows a convolution folded into it.
 
-    In evaluation mode batch norm is one multiplication and one addition a channel, both constant, so the convolution's
-    weights can do them: w' = w gamma / sqrt(var + eps), b' = beta - mean gamma / sqrt(var + eps) (Ioffe & Szegedy 2015,
+    In evaluation mode batch norm is a constant multiplication and addition for each channel, so the convolution's
+    weights can do both: w' = w gamma / sqrt(var + eps), b' = beta - mean gamma / sqrt(var + eps) (Ioffe & Szegedy 2015,
     section 3.1). The copy is in evaluation mode and cannot be trained. It keeps its weights in channels_last order,
     which convolutions on CPUs prefer, and takes images in either. Its logits are those of `model` up to rounding.
     """

@@ -1,4 +1,4 @@
-"""A pre-activation block without batch norm: x + scale F(x), with a learned scale a block.
+"""A pre-activation block without batch norm: x + scale F(x), with a learned scale for each block.
 
 The block of SkipInit (De & Smith 2020) and, with another F, of ReZero (Bachlechner et al. 2021). Told in
 `book/part1/depth.md`.
@@ -14,18 +14,10 @@ from residual.vision.shortcuts import ProjectionShortcut, shortcut_for
 class NormFreeBlock(nn.Module):
     """x + scale * F(x), F = convolution after ReLU, twice. The learned `scale` starts at 0: the block is the identity.
 
-    Convolutions have biases, since no batch norm brings its own; these start at zero. Where the block changes shape, a
+    Convolutions have biases, which start at zero, since no batch norm brings its own. Where the block changes shape, a
     projection (a bare 1x1 convolution) reads the input after its ReLU, and zero padding (option A) the input itself.
     (N, in_channels, H, W) -> (N, channels, ceil(H / stride), ceil(W / stride)).
-
-    Args:
-        in_channels: of the input.
-        channels: of both convolutions.
-        stride: of the first convolution.
-        shortcut: "A", "B" or "C" as in `shortcut_for`; None leaves the skip away.
-
-    Raises:
-        ValueError: for an unknown shortcut.
+    Arguments and errors are those of `BasicBlock`.
     """
 
     expansion = 1
@@ -46,7 +38,7 @@ class NormFreeBlock(nn.Module):
         self.downsample = shortcut_for(shortcut, in_channels, channels, stride, normalize=False)
 
     def zero_branch(self) -> None:
-        """Make the branch return zeros, so that the block starts as the identity. It does unless `scale` was set."""
+        """Make the branch return zeros, so that the block starts as the identity, as a new block does."""
         nn.init.zeros_(self.scale)
 
     def branch(self, x: Tensor) -> Tensor:

@@ -16,15 +16,7 @@ class PreActBlock(nn.Module):
     Where it does not, a projection (a bare 1x1 convolution) reads what the first batch norm and ReLU made of the input,
     and zero padding (option A) reads the input itself.
     (N, in_channels, H, W) -> (N, channels, ceil(H / stride), ceil(W / stride)).
-
-    Args:
-        in_channels: of the input.
-        channels: of both convolutions.
-        stride: of the first convolution.
-        shortcut: "A", "B" or "C" as in `shortcut_for`; None leaves the skip away.
-
-    Raises:
-        ValueError: for an unknown shortcut.
+    Arguments and errors are those of `BasicBlock`.
     """
 
     expansion = 1
@@ -47,18 +39,14 @@ class PreActBlock(nn.Module):
         nn.init.zeros_(self.conv2.weight)
 
     def branch(self, x: Tensor) -> Tensor:
-        """F(x)."""
-        return self._convolutions(self._activated(x))
-
-    def _activated(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn1(x))
+        """What the block adds to its skip: F(x)."""
+        return self._convolutions(F.relu(self.bn1(x)))
 
     def _convolutions(self, activated: Tensor) -> Tensor:
-        out = F.relu(self.bn2(self.conv1(activated)), inplace=True)
-        return self.conv2(out)
+        return self.conv2(F.relu(self.bn2(self.conv1(activated)), inplace=True))
 
     def forward(self, x: Tensor) -> Tensor:
-        activated = self._activated(x)
+        activated = F.relu(self.bn1(x))
         out = self._convolutions(activated)
         if not self.residual:
             return out

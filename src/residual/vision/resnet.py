@@ -5,30 +5,31 @@ Told in `book/part2/resnet.md`. Keys of the state dict are torchvision's, and so
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from residual.vision.arguments import check_network
-from residual.vision.basic import BasicBlock, conv3x3
+from residual.probes.blocks import find_blocks
+from residual.vision.basic import BasicBlock
 from residual.vision.bottleneck import Bottleneck
 from residual.vision.normfree import NormFreeBlock
 from residual.vision.preactivation import PreActBlock
 
 Block = BasicBlock | Bottleneck | NormFreeBlock | PreActBlock
+Net = TypeVar("Net")
 
 
 class ResNet(nn.Module):
     """A residual network for images: (N, in_channels, H, W) -> logits (N, num_classes).
 
     Stage i has `width` * 2^i channels in its convolutions; every stage but the first halves height and width. Images of
-    any size go through, because the last feature map is averaged over all its places.
+    any size go through, because the last feature map is averaged over all its positions.
 
     Args:
         block: the kind of block.
-        layers: blocks a stage, one number a stage.
+        layers: the number of blocks in each stage.
         num_classes: number of logits.
         in_channels: channels of the images.
         width: channels of the stem and of the first stage.
@@ -56,24 +57,13 @@ class ResNet(nn.Module):
         v1: bool = False,
     ) -> None:
         super().__init__()
-        check_network(
-            layers,
-            shortcut=shortcut,
-            zero_init_residual=zero_init_residual,
-            num_classes=num_classes,
-            in_channels=in_channels,
-            width=width,
-        )
-        if v1 and block is not Bottleneck:
-            raise ValueError(f"v1=True needs block=Bottleneck, got {block.__name__}: no other has two places to stride")
-        self.in_channels = in_channels
-        self.small_images = small_images
+        self.block, self.layers, self.shortcut = block, tuple(layers), shortcut
+        self.num_classes, self.in_channels, self.width = num_classes, in_channels, width
+        self.small_images, self.v1 = small_images, v1
+        check_network(self, zero_init_residual=zero_init_residual)
         self.preactivated = block.preactivated
-        self.conv1 = (
-            conv3x3(in_channels, width)
-            if small_images
-            else nn.Conv2d(in_channels, width, kernel_size=7, stride=2, padding=3, bias=False)
-        )
+        size, stride = (3, 1) if small_images else (7, 2)
+        self.conv1 = nn.Conv2d(in_channels, width, size, stride, padding=size // 2, bias=False)
         make: Callable[..., Block] = partial(Bottleneck, v1=True) if v1 else block
         features = width
         if not self.preactivated:
@@ -90,19 +80,16 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(features, num_classes)
         self.stages = tuple(f"layer{i + 1}" for i in range(len(layers)))
         self.depth = 2 + block.layers * sum(layers)
-        self._initialize(zero_init_residual)
-
-    def _initialize(self, zero_init_residual: bool) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if zero_init_residual:
-            for block in self.blocks():
-                block.zero_branch()
+            for made in self.blocks():
+                made.zero_branch()
 
     def blocks(self) -> list[Block]:
         """All blocks, from the stem to the head."""
-        return [block for block in self.modules() if isinstance(block, Block)]
+        return [cast(Block, block.module) for block in find_blocks(self).values()]
 
     def stem(self, images: Tensor) -> Tensor:
         """What the first stage reads: (N, in_channels, H, W) -> (N, width, H / 4, W / 4), or H, W for small images."""
@@ -135,26 +122,37 @@ class ResNet(nn.Module):
             raise ValueError(f"images must have the weights' dtype, {self.conv1.weight.dtype}, got {images.dtype}")
 
 
-def resnet18(**options: Any) -> ResNet:
-    """ResNet-18: 11,689,512 parameters for 1,000 classes. Options as in `ResNet`."""
-    return ResNet(BasicBlock, (2, 2, 2, 2), **options)
+def check_network(net: Any, *, zero_init_residual: bool) -> None:
+    """Refuse the arguments that a net, torch's or its JAX copy, was given and has as attributes.
+
+    Raises:
+        ValueError: for no stage, an empty one, a size below 1, branches that start at zero with no skip beside them, or
+            `v1` with another block than the bottleneck.
+    """
+    if not net.layers or min(net.layers) < 1:
+        raise ValueError(f"layers must hold at least one block a stage, got {list(net.layers)}")
+    for name in ("num_classes", "in_channels", "width"):
+        if getattr(net, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {getattr(net, name)}")
+    if zero_init_residual and net.shortcut is None:
+        raise ValueError("zero_init_residual=True needs skips: a plain net would output zeros only")
+    if net.v1 and net.block.__name__ != "Bottleneck":
+        raise ValueError(f"v1=True needs block=Bottleneck, got {net.block.__name__}: no other has two places to stride")
 
 
-def resnet34(**options: Any) -> ResNet:
-    """ResNet-34: 21,797,672 parameters for 1,000 classes. Options as in `ResNet`."""
-    return ResNet(BasicBlock, (3, 4, 6, 3), **options)
+def named(net: Callable[..., Net], name: str, block: type, layers: Sequence[int], count: int) -> Callable[..., Net]:
+    """A function that makes one of the nets of He et al. (2015), Table 1; it takes the other options of `net`."""
+
+    def make(**options: Any) -> Net:
+        return net(block, layers, **options)
+
+    make.__module__, make.__name__, make.__qualname__ = net.__module__, name, name
+    make.__doc__ = f"{name}: {count:,} parameters for 1,000 classes. Options as in `ResNet`."
+    return make
 
 
-def resnet50(**options: Any) -> ResNet:
-    """ResNet-50: 25,557,032 parameters for 1,000 classes. Options as in `ResNet`."""
-    return ResNet(Bottleneck, (3, 4, 6, 3), **options)
-
-
-def resnet101(**options: Any) -> ResNet:
-    """ResNet-101: 44,549,160 parameters for 1,000 classes. Options as in `ResNet`."""
-    return ResNet(Bottleneck, (3, 4, 23, 3), **options)
-
-
-def resnet152(**options: Any) -> ResNet:
-    """ResNet-152: 60,192,808 parameters for 1,000 classes. Options as in `ResNet`."""
-    return ResNet(Bottleneck, (3, 8, 36, 3), **options)
+resnet18 = named(ResNet, "resnet18", BasicBlock, (2, 2, 2, 2), 11_689_512)
+resnet34 = named(ResNet, "resnet34", BasicBlock, (3, 4, 6, 3), 21_797_672)
+resnet50 = named(ResNet, "resnet50", Bottleneck, (3, 4, 6, 3), 25_557_032)
+resnet101 = named(ResNet, "resnet101", Bottleneck, (3, 4, 23, 3), 44_549_160)
+resnet152 = named(ResNet, "resnet152", Bottleneck, (3, 8, 36, 3), 60_192_808)

@@ -1,0 +1,197 @@
+"""The ledger: a claim names its source, the value measured here and its rule; one that does not hold stops the page.
+
+Told in `book/appendix/claims.md`. A page's claims stand in the `claims` module of its folder.
+"""
+
+import ast
+import html
+import math
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import FrameType
+from typing import Any
+
+import executing
+import numpy as np
+from IPython.display import display
+from myst_nb import glue
+
+from residual_book.stats import Interval
+
+KEY = "residual_claim"  # of the claim in its output's metadata, where a notebook keeps it
+
+
+class ClaimError(AssertionError):
+    """A claim of the book that the measurement does not bear out."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the measurement makes of a source.
+
+    Attributes:
+        name: one of "confirmed", "corrected", "refuted" and "not testable here".
+        source: key in `references.bib` of the work that says it.
+        where: section, table or figure in the source.
+        says: what the source says, in the book's own words.
+    """
+
+    name: str
+    source: str
+    where: str
+    says: str
+
+
+def confirmed(source: str, where: str, says: str) -> Verdict:
+    """The source is right."""
+    return Verdict("confirmed", source, where, says)
+
+
+def corrected(source: str, where: str, says: str) -> Verdict:
+    """The source is right once put more exactly."""
+    return Verdict("corrected", source, where, says)
+
+
+def refuted(source: str, where: str, says: str) -> Verdict:
+    """The source is wrong."""
+    return Verdict("refuted", source, where, says)
+
+
+def not_testable(source: str, where: str, says: str) -> Verdict:
+    """No measurement on this scale can tell."""
+    return Verdict("not testable here", source, where, says)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of the book that compares or states a figure, with what stands behind it."""
+
+    id: str
+    statement: str
+    rule: str
+    value: float
+    low: float | None
+    high: float | None
+    unit: str
+    seeds: tuple[int, ...]
+    source: str
+    where: str
+    says: str
+    verdict: str
+
+    @property
+    def measured(self) -> str:
+        """The value with its unit and, where it has one, its 95 % interval."""
+        text = number(self.value)
+        if self.low is not None and self.high is not None:
+            text += f" ({number(self.low)} to {number(self.high)})"
+        return f"{text} {self.unit}".strip()
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        seeds = f", {len(self.seeds)} seeds" if self.seeds else ""
+        text = f"{self.statement} Measured: {self.measured}{seeds}."
+        shown = {
+            "text/plain": f"Claim {self.id} holds. {text}",
+            "text/html": (
+                f'<div class="claim" id="claim-{self.id}">'
+                f"<p><strong>Claim holds.</strong> {html.escape(text)}</p></div>"
+            ),
+        }
+        return shown, {KEY: asdict(self)}
+
+
+def check(
+    id: str,
+    *,
+    holds: bool,
+    value: float | Interval,
+    statement: str,
+    verdict: Verdict,
+    unit: str = "",
+    seeds: Sequence[int] = (),
+) -> Claim:
+    """Register a claim of the page that runs; stop the page where it does not hold.
+
+    The ledger prints the rule beside the statement. It is the expression that the caller wrote for `holds`.
+
+    Args:
+        id: lower-case words joined by hyphens, used once in the whole book.
+        holds: the rule, evaluated.
+        value: what was measured; an `Interval` is shown with its ends.
+        statement: the claim, as the page's sentence has it.
+        verdict: what the measurement makes of the source.
+        unit: of `value`.
+        seeds: the seeds measured with; none for an identity that holds for any.
+
+    Raises:
+        ClaimError: when `holds` is false; names id, statement and value.
+        ValueError: for an id of another form, a `holds` that is no truth value, a value that is no finite number, or a
+            call whose source cannot be read.
+    """
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", id):
+        raise ValueError(f"id must be lower-case words joined by hyphens, got {id!r}")
+    if not isinstance(holds, bool | np.bool_):  # an array, or a forgotten comparison, says nothing
+        raise ValueError(f"holds must be True or False, got {holds!r}")
+    ends = (value.low, value.high) if isinstance(value, Interval) else (None, None)
+    low, high = (None if end is None else float(end) for end in ends)
+    estimate = float(value.estimate if isinstance(value, Interval) else value)
+    if not all(x is None or math.isfinite(x) for x in (estimate, low, high)):
+        raise ValueError(f"value must be finite, got {value!r}")
+    claim = Claim(
+        id=id,
+        statement=statement,
+        rule=_rule(sys._getframe(1)),
+        value=estimate,
+        low=low,
+        high=high,
+        unit=unit,
+        seeds=tuple(map(int, seeds)),
+        source=verdict.source,
+        where=verdict.where,
+        says=verdict.says,
+        verdict=verdict.name,
+    )
+    if not holds:
+        raise ClaimError(f"claim {id!r} does not hold: {statement} Measured: {claim.measured}")
+    display(claim)
+    return claim
+
+
+def _rule(caller: FrameType) -> str:
+    """The code of the argument `holds` in the call that `caller` is making."""
+    call = executing.Source.executing(caller).node
+    words = call.keywords if isinstance(call, ast.Call) else []
+    rule = next((word.value for word in words if word.arg == "holds"), None)
+    if rule is None:
+        raise ValueError("check must be called where its source can be read, with the rule as `holds=...`")
+    return ast.unparse(rule)
+
+
+def glue_all(**numbers: object) -> None:
+    """Keep `numbers` by name for the prose of the page that runs, which shows them by `glue:text`.
+
+    An `Interval` is kept as its estimate, and its ends by its name with `_low` and `_high` behind.
+    """
+    for name, value in numbers.items():
+        if isinstance(value, Interval):
+            glue_all(**{name: value.estimate, f"{name}_low": value.low, f"{name}_high": value.high})
+        else:
+            glue(name, value, display=False)
+
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(value: float) -> str:
+    """`value` for readers: three significant digits, or a whole number as it is; powers of ten where it is long."""
+    if value == int(value) and abs(value) < 1e6:
+        return f"{int(value):,}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    power = int(exponent)
+    if power >= 6 or power < -3:
+        return f"{mantissa.rstrip('0').rstrip('.')}×10{str(power).translate(_SUPERSCRIPT)}"
+    return f"{float(f'{value:.3g}'):,.{max(0, 2 - power)}f}"

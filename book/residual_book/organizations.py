@@ -1,0 +1,47 @@
+"""A simulated organization as tables of events with their labels beside them. Told in `book/part3/simulator.md`."""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from residual.simulate.calendar import DAY, START
+from residual.simulate.flat import flat
+from residual.simulate.simulation import Simulation
+
+LABELS = ("episode", "type", "kind", "twin")
+Tables = dict[str, pl.DataFrame]
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def tables(simulation: Simulation) -> Tables:
+    """All events by class, in the order of time, with one column for each leaf that is ever filled.
+
+    The labels are in the columns `label.episode`, `label.type`, `label.kind` and `label.twin`, null for normal events,
+    and `label.attack` says whether an event belongs to an attack or fault.
+    """
+    days = [simulation.day(day) for day in range(simulation.org.days)]
+    labels = pl.concat([day.labels for day in days]).rename({name: f"label.{name}" for name in LABELS}).drop("attack")
+    labeled = {}
+    for name in days[0].events:
+        events = flat(pl.concat([day.events[name] for day in days]))
+        filled = [column for column in events.columns if events[column].null_count() < events.height]
+        joined = events.select(filled).join(labels, on="metadata.uid", how="left", maintain_order="left")
+        attack = pl.col("label.twin").not_().fill_null(False)
+        labeled[name] = joined.with_columns(attack.alias("label.attack"))
+    return labeled
+
+
+def raw_columns(table: pl.DataFrame) -> list[str]:
+    """The columns of a table without the labels."""
+    return [name for name in table.columns if not name.startswith("label.")]
+
+
+def of_attack(table: pl.DataFrame, kind: str) -> Mask:
+    """Which events belong to attacks of a type; those of its benign twins do not: (events,)."""
+    return ((table["label.type"] == kind).fill_null(False) & table["label.attack"]).to_numpy()
+
+
+def day_of(table: pl.DataFrame) -> NDArray[np.int64]:
+    """The day of each event, from 0: (events,)."""
+    return ((table["time"] - START) // DAY).to_numpy().astype(np.int64)

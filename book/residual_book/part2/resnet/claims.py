@@ -1,0 +1,106 @@
+"""What `book/part2/resnet.md` says, and the rule of each sentence."""
+
+from collections.abc import Mapping, Sequence
+
+from torch.nn import Conv2d
+
+from residual.probes.cost import Cost
+from residual_book.claims import check, confirmed, corrected, glue_all
+from residual_book.nets import last_map_sees
+from residual_book.part2.resnet.experiment import PAPER_MULTIPLY_ADDS, SEEDS, Variant, billions, convolutions, last_map
+from residual_book.part2.resnet.experiment import TORCHVISION_ACCURACY as ACCURACY
+from residual_book.speeds import Speed
+from residual_book.stats import mean_interval
+
+
+def on_family(variants: Mapping[str, Variant]) -> None:
+    """Of the five networks: parameters, multiply-adds, and what a unit of the last map sees."""
+    parameters = [v.cost.totals["parameters"] for v in variants.values()]
+    cut_off = max(100 * (1 - notes * 1e6 / n) for notes, n in zip((11, 21, 25, 44, 60), parameters, strict=True))
+    paper_gap = max(abs(billions(v.cost_v1) - PAPER_MULTIPLY_ADDS[name]) for name, v in variants.items())
+    sees = {name: last_map_sees(v.cost) for name, v in variants.items()}
+    windows = {name: sum(isinstance(m, Conv2d) and m.kernel_size == (3, 3) for m in v.net.modules()) for name, v in variants.items()}  # fmt: skip
+    fifty, sees_18, sees_50 = variants["ResNet-50"], sees["ResNet-18"], sees["ResNet-50"]
+    macs_50, macs_50_v1, sees_50_v1 = billions(fifty.cost), billions(fifty.cost_v1), last_map_sees(fifty.cost_v1)
+    path_34 = convolutions(variants["ResNet-34"].cost)
+    without_stride = [layer.multiply_adds for layer in path_34 if layer.name.endswith("conv2")]
+    glue_all(
+        parameters_50=f"{parameters[2]:,}", macs_50=macs_50, macs_50_v1=macs_50_v1, cut_off=cut_off,
+        gain_to_50=ACCURACY["ResNet-50"] - ACCURACY["ResNet-18"], gain_to_152=ACCURACY["ResNet-152"] - ACCURACY["ResNet-101"],
+        field_50=str(sees_50), field_18=str(sees_18), windows_50=str(windows["ResNet-50"]),
+    )  # fmt: skip
+    check(
+        "resnet-parameters", holds=parameters == [11_689_512, 21_797_672, 25_557_032, 44_549_160, 60_192_808], value=cut_off, unit="% missing in the notes, at most",
+        statement="The five networks have 11,689,512, 21,797,672, 25,557,032, 44,549,160 and 60,192,808 parameters.",
+        verdict=corrected("notes", "section 3", "11, 21, 25, 44 and 60 million"),
+    )  # fmt: skip
+    check(
+        "resnet-multiply-adds", holds=paper_gap < 0.07, value=paper_gap, unit="billion, at most",
+        statement="With the paper's strides, our counts of multiply-adds are within 0.07 billion of the paper's.",
+        verdict=confirmed("he2015", "Table 1", "1.8, 3.6, 3.8, 7.6 and 11.3 billion"),
+    )  # fmt: skip
+    check(
+        "resnet-v15", holds=round(macs_50, 2) == 4.09, value=macs_50, unit="billion",
+        statement="As torchvision strides it, ResNet-50 takes 4.09 billion multiply-adds.",
+        verdict=confirmed("torchvision2016", "documentation of the weights of resnet50", "4.09 billion"),
+    )  # fmt: skip
+    check(
+        "resnet-field-483", holds=(sees_50_v1, sees_50) == (483, 427), value=sees_50, unit="pixels",
+        statement="A unit of ResNet-50's last map sees 483 pixels with the paper's strides, and 427 with those that are common now.",
+        verdict=corrected("araujo2019", "discussion, table of networks", "483 pixels for ResNet-50"),
+    )  # fmt: skip
+    check(
+        "resnet-sees-all", holds=min(sees.values()) > 224, value=min(sees.values()), unit="pixels, at least",
+        statement="In all five networks the units of the last map can depend on more than the whole width of the image.",
+        verdict=corrected("notes", "limitations", "each 3x3 convolution sees its neighbors only"),
+    )  # fmt: skip
+    check(
+        "resnet-18-sees-as-far", holds=windows["ResNet-18"] == windows["ResNet-50"] == 16 and 0.9 < sees_18 / sees_50 < 1.1, value=sees_18 / sees_50, unit="times as far",
+        statement="ResNet-18 has as many 3x3 convolutions on its path as ResNet-50, and its last map sees as far, within a tenth.",
+        verdict=confirmed("araujo2019", "equation for a single path", "the view widens with windows and strides, not with layers"),
+    )  # fmt: skip
+    check(
+        "resnet-even-work", holds=len(set(without_stride)) == 1, value=max(without_stride) / min(without_stride), unit="times, most over least",
+        statement="In ResNet-34, a 3x3 convolution without stride takes the same multiply-adds in every stage.",
+        verdict=confirmed("he2015", "section 3.3", "channels double where the map is halved, so that each layer takes as long"),
+    )  # fmt: skip
+
+
+def on_resnet_50(shares: Mapping[str, Mapping[str, float]], sizes: Mapping[tuple[int, int], Cost]) -> None:
+    """Of the shares of its parts, and of what it costs for images of several sizes."""
+    late = shares["stage 4"]
+    glue_all(late_parameters=late["parameters"], late_macs=late["multiply_adds"])
+    nets = {(counted.totals["parameters"], last_map(counted)[0]) for counted in sizes.values()}
+    growth = sizes[448, 448].totals["multiply_adds"] / sizes[224, 224].totals["multiply_adds"]
+    check(
+        "resnet-late-parameters", holds=late["parameters"] > 50 and late["multiply_adds"] < 25, value=late["parameters"], unit="% of the parameters",
+        statement="More than half of ResNet-50's parameters are in its last stage, and less than a quarter of its work.",
+        verdict=confirmed("notes", "limitations", "many parameters are in the later layers"),
+    )  # fmt: skip
+    check(
+        "resnet-any-size", holds=len(nets) == 1 and 3.99 < growth <= 4, value=growth, unit="times the multiply-adds",
+        statement="One ResNet-50 reads images of 32 to 448 pixels, square or not, with the same parameters; twice the side costs four times the work.",
+        verdict=corrected("notes", "limitations", "the resolution is fixed"),
+    )  # fmt: skip
+
+
+def on_inference(speeds: Sequence[Speed], folding_errors: Sequence[float]) -> None:
+    """Of the recorded benchmark, and of what folding batch norm does to logits, one error for each seed."""
+    ours = [s.times_as_fast for s in speeds if s.arm == "ours"]
+    fused = [s.times_as_fast for s in speeds if s.arm == "ours, fused" and s.images == 32]
+    check(
+        "resnet-speed-equal", holds=min(ratio.high for ratio in ours) >= 1, value=min(ratio.estimate for ratio in ours), unit="times as fast, the lowest median",
+        statement="As it is, our network gives its logits as fast as torchvision's: no interval lies below one.",
+        verdict=confirmed("torchvision2016", "torchvision.models.resnet", "has these networks as its reference implementation"),
+    )  # fmt: skip
+    check(
+        "resnet-speed-fused", holds=min(ratio.low for ratio in fused) > 1.2, value=min(ratio.estimate for ratio in fused), unit="times as fast, the lower median",
+        statement="With 32 images, the fused copy is more than 1.2 times as fast as torchvision's network.",
+        verdict=confirmed("ioffe2015", "section 3.1", "after training, batch norm need not cost anything"),
+    )  # fmt: skip
+    folding = mean_interval(folding_errors)
+    check(
+        "resnet-folding", holds=folding.high < 1e-4, value=folding, unit="of the largest logit", seeds=SEEDS,
+        statement="Folding batch norm into the convolutions changes the logits by rounding only.",
+        verdict=confirmed("ioffe2015", "section 3.1", "after training, batch norm is one linear map, and joins the layer before it"),
+    )  # fmt: skip

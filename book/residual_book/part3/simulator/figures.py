@@ -1,0 +1,156 @@
+"""Figures and tables of `book/part3/simulator.md`."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from IPython.display import Markdown
+from matplotlib.colors import LinearSegmentedColormap
+
+from residual.simulate import TYPES
+from residual_book.organizations import Array, Tables
+from residual_book.part3.simulator.columns import HELD, LIMIT, pooled, worst_by_type
+from residual_book.part3.simulator.experiment import Guards, over_seeds
+from residual_book.style import INK, PLAIN, RESIDUAL, Drawing, figure, styled, table
+
+_CLEAR = LinearSegmentedColormap.from_list("clear", [f"{RESIDUAL}00", RESIDUAL])
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+@styled
+def week(hourly: Mapping[str, Array]) -> Drawing:
+    """Heat map of a week from Monday: class -> events in each of its 168 hours, drawn relative to its busiest hour."""
+    drawing, (axes,) = figure(height=3.0)
+    shares = np.stack([events / max(events.max(), 1) for events in hourly.values()])
+    picture = axes.imshow(
+        shares, cmap=_CLEAR, vmin=0, vmax=1, aspect="auto", interpolation="nearest", extent=(0, 168, len(hourly), 0)
+    )
+    axes.set_yticks(np.arange(len(hourly)) + 0.5, map(_words, hourly))
+    axes.set_xticks(np.arange(7) * 24 + 12, DAYS)
+    axes.set_xticks(np.arange(1, 7) * 24, minor=True)
+    axes.set_yticks(np.arange(1, len(hourly)), minor=True)
+    axes.grid(visible=False)
+    axes.grid(which="minor", visible=True)
+    axes.tick_params(which="both", length=0)
+    drawing.colorbar(picture, label="of its busiest hour", ticks=[0, 0.5, 1])
+    alt = "A heat map with a row for each of seven classes and a column for each hour of a week. Five dark bands, one a working day, run through all rows; nights are lighter and the weekend is pale."
+    return Drawing(drawing, alt)
+
+
+@styled
+def persons_day(day: Tables) -> Drawing:
+    """Events along the hours of a day, one row per class; those of attacks are marked."""
+    drawing, (axes,) = figure(height=3.0)
+    for row, events in enumerate(day.values()):
+        hours, marks = events["hour"], events.filter("label.attack")["hour"]
+        event, attack = (None, None) if row else ("event", "of an attack")
+        axes.plot(hours, np.full(len(hours), row), "|", color=RESIDUAL, markersize=16, markeredgewidth=1.4, label=event)
+        axes.plot(marks, np.full(len(marks), row - 0.42), "v", color=PLAIN, markersize=5, label=attack)
+    axes.set_yticks(range(len(day)), map(_words, day))
+    axes.set(xlabel="hour of the day, UTC", xlim=(0, 24), xticks=range(0, 25, 3), ylim=(len(day) - 0.5, -0.7))
+    axes.grid(axis="y", visible=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handlelength=1)
+    alt = "Five rows of strokes, one a class of events, dense during working hours. Small triangles mark a few of the strokes as belonging to an attack; they lie among the others."
+    return Drawing(drawing, alt)
+
+
+@styled
+def twins(beacons: Sequence[pl.DataFrame], updaters: Sequence[pl.DataFrame]) -> Drawing:
+    """The first beacon and the first updater in time, one row per machine; and the sizes of all their connections."""
+    drawing, (left, right) = figure(2, height=3.5)
+    row = 0
+    ticks: list[float] = []
+    for number, (episodes, color, marker) in enumerate(((beacons, PLAIN, "o"), (updaters, RESIDUAL, "s"))):
+        first, machines = episodes[0], episodes[0]["machine"].n_unique()
+        left.plot(first["hours"], row + first["machine"], marker, color=color, markersize=4.5)
+        ticks.append(row + (machines - 1) / 2)
+        row += machines + 1
+        for height, calls in zip(number + np.linspace(-0.4, 0.4, len(episodes)), episodes, strict=True):
+            right.plot(calls["rank"] * 100, np.full(len(calls), height), marker, color=color, markersize=3, alpha=0.6)
+    left.set_yticks(ticks, ["beacon", "updater"], rotation=90, va="center")
+    left.set(title="When: a row a machine", xlabel="hours since the first", ylim=(row - 1, -1))
+    left.grid(axis="y", visible=False)
+    right.set(title="How large: a row an episode", xlabel="bytes sent, rank among all (%)", xlim=(-2, 102))
+    right.set(yticks=[], ylim=(1.6, -0.6))
+    alt = "Left: one row of dots at uneven distances for the beacon, several rows of evenly spaced squares for the updater. Right: the sizes of the connections of every episode in narrow clusters, which lie all over the scale for beacons and for updaters."
+    return Drawing(drawing, alt)
+
+
+@styled
+def precision_by_type(organizations: Sequence[Guards]) -> Drawing:
+    """Average precision of both classifiers for each type, one dot per seed; and of guessing, the mean."""
+    drawing, (axes,) = figure(height=3.9)
+    types = over_seeds(guards.comparisons for guards in organizations)
+    for row, precision in enumerate(types.values()):
+        for name, color, marker in (("sees one event", PLAIN, "o"), ("sees its window", RESIDUAL, "s")):
+            values, label = precision[name], "" if row else name
+            axes.plot(values, [row] * len(values), marker, color=color, alpha=0.75, label=label, clip_on=False)
+        label = "" if row else "guesses"
+        axes.plot(np.mean(precision["guesses"]), row, "|", color=INK, markersize=13, label=label)
+    axes.set_yticks(range(len(types)), map(_words, types))
+    axes.set(xlabel="average precision, a dot a seed", xlim=(0, 1), ylim=(len(types) - 0.5, -0.5))
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.15, 1), ncols=3, handlelength=1)
+    alt = "A row for each of nine types. The dots of the classifier that sees one event lie at the left, near the marks of guessing, those of the one that sees a window mostly at the right. For persistence the dots are scattered."
+    return Drawing(drawing, alt)
+
+
+def injected() -> Markdown:
+    """What is injected and its benign twin, each in the words of the function that does it."""
+    lines = ["| Type | ATT&CK | Kind | What happens | Its benign twin |", "|:--|:--|:--|:--|:--|"]
+    for name, kind in TYPES.items():
+        words = ((function.__doc__ or "").splitlines()[0].rstrip(".") for function in (kind.inject, kind.twin))
+        attack, twin = (line.replace("|", "/") for line in words)
+        twin = f"*{_words(kind.twin.__name__)}*: {twin}"
+        lines.append(f"| {_words(name)} | {kind.attack or 'none'} | {kind.kind} | {attack} | {twin} |")
+    return Markdown("\n".join(lines))
+
+
+def worst_columns(organizations: Sequence[Guards]) -> Markdown:
+    """A table of the column that gives each type away most."""
+    worst = worst_by_type(pooled(guards.columns for guards in organizations))
+    return table(
+        ["Type", "Worst column", "by its", "AUC", "99 % interval from", f"held to {LIMIT}"],
+        [
+            [_words(name), f"`{a.column}`", a.score, f"{a.auc:.3f}", f"{a.low:.3f}", "yes" if name in HELD else "no"]
+            for name, a in worst.items()
+        ],
+    )
+
+
+def summary(organizations: Sequence[Guards]) -> Markdown:
+    """A table of the other guards, over the organizations."""
+    worst = worst_by_type(pooled(o.columns for o in organizations))
+    drawn = pooled(o.drawn for o in organizations)[0]
+    entities = [share for o in organizations for share in o.entities.values()]
+    labeled = [o.origin.labeled / o.origin.injected for o in organizations]
+    rows: list[tuple[str, Sequence[float], str, str]] = [
+        ("columns: highest lower end of an interval of an AUC", [max(worst[name].low for name in HELD)], ".3f", f"at most {LIMIT}"),
+        ("values, formats, ranges and empty cells that only attacks have", [sum(len(o.exclusive) for o in organizations)], "d", "0"),
+        ("users, addresses and devices of attacks that benign events have too", entities, ".0%", "nearly all"),
+        ("ids, ports and hashes: the same", [drawn.low], ".3f", "near 0.5"),
+        ("hours of attacks against hours of work: largest distance", [o.density.hour for o in organizations], ".3f", "small"),
+        ("the same, chance of it if the hours are alike", [o.density.p_hour for o in organizations], ".2f", "not tiny"),
+        ("injected events that carry a label, and no others do", labeled, ".0%", "100%"),
+        ("attack events whose small columns are all as in some benign event", [o.origin.shared for o in organizations], ".1%", "most"),
+        ("attacks' share of the events to train on", [o.contamination[0] for o in organizations], ".1%", "not 0"),
+        ("attacks' share of the later events", [o.contamination[1] for o in organizations], ".1%", "similar"),
+    ]  # fmt: skip
+    measured = [
+        [guard, " to ".join(dict.fromkeys(f"{end:{form}}" for end in (min(values), max(values)))), wanted]
+        for guard, values, form, wanted in rows
+    ]
+    return table(["Guard", "Measured over three seeds", "Wanted"], measured)
+
+
+def trivial_detectors(organizations: Sequence[Guards]) -> Markdown:
+    """A table of the mean average precision of the trivial detectors on each class, the best in bold."""
+    classes = over_seeds(guards.baselines for guards in organizations)
+    rows = []
+    for name, detectors in classes.items():
+        means = [float(np.mean(precision)) for precision in detectors.values()]
+        rows.append([_words(name), *(f"**{mean:.3f}**" if mean == max(means) else f"{mean:.3f}" for mean in means)])
+    return table(["Average precision", *next(iter(classes.values()))], rows)

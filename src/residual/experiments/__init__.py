@@ -1,1 +1,0 @@
-"""The multi-seed experiments that pages show and `results/` records."""

@@ -1,0 +1,79 @@
+"""The `residual-book` command: a mistake ends with exit code 2 and a line that says what was expected."""
+
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import run, said
+
+from residual_book import cli
+from residual_book.part1.degradation import experiment as degradation
+from residual_book.part2.training import ablation
+
+
+def test_the_installed_command_is_main() -> None:
+    (script,) = entry_points(group="console_scripts", name="residual-book")
+    assert script.load() is cli.main
+
+
+def test_a_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out" / "runs.json"
+    message = said(cli.main, capsys, "degradation", "--cifar10", str(tmp_path), "--out", str(out))
+    expected = f"{tmp_path / 'data_batch_1.bin'} is missing: expected a CIFAR-10 binary file of 30,730,000 bytes"
+    assert message == f"residual-book: {expected}\n"
+    assert not out.parent.exists()
+
+
+def test_a_bad_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--cifar10", str(tmp_path), "--out", str(tmp_path / "runs.json"), "--epochs", "0"]
+    assert said(cli.main, capsys, "degradation", *options) == "residual-book: epochs must be at least 1, got 0\n"
+
+
+@pytest.mark.parametrize("arguments", [["unknown"], ["degradation"], ["depth"], ["ablation", "--cifar10", "x"]])
+def test_bad_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert "Usage: residual-book" in said(cli.main, capsys, *arguments)
+
+
+def test_arguments_reach_the_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[Any] = []
+    monkeypatch.setattr(degradation, "record", lambda *arguments, **options: called.append((arguments, options)))
+    paths = ["degradation", "--cifar10", "folder", "--out", "runs.json"]
+    run(cli.main, *paths)
+    given = ["--label", "copy", "--depths", "8,14", "--seeds", "3", "--epochs", "9", "--workers", "5"]
+    run(cli.main, *paths, *given)
+    (positional, default), (_, options) = called
+    assert positional == (Path("runs.json"), Path("folder"))
+    assert default["recipe"] == degradation.CIFAR10_RECIPE
+    assert (default["depths"], default["seeds"], default["label"]) == ([20, 56], [0, 1], "CIFAR-10")
+    assert options["recipe"].epochs == 9
+    assert (options["depths"], options["seeds"], options["label"], options["workers"]) == ([8, 14], [3], "copy", 5)
+
+
+def test_arguments_reach_the_ablation(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[Any] = []
+    monkeypatch.setattr(ablation, "record", lambda *arguments, **options: called.append((arguments, options)))
+    paths = ["ablation", "--cifar10", "folder", "--out", "runs.json"]
+    run(cli.main, *paths)
+    given = ["--without", "nothing,weight decay", "--images", "500", "--seeds", "3", "--epochs", "9"]
+    run(cli.main, *paths, *given, "--label", "copy", "--workers", "5")
+    (positional, default), (_, options) = called
+    assert positional == (Path("runs.json"), Path("folder"))
+    assert default["recipe"] == ablation.RECIPE
+    assert (default["pieces"], default["seeds"]) == (list(ablation.WITHOUT), [0, 1, 2])
+    assert (default["images"], default["label"]) == (10_000, "CIFAR-10")
+    assert options["recipe"].epochs == 9
+    assert (options["pieces"], options["seeds"], options["images"]) == (["nothing", "weight decay"], [3], 500)
+    assert (options["label"], options["workers"]) == ("copy", 5)
+
+
+def test_an_unknown_piece_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    message = said(cli.main, capsys, "ablation", "--cifar10", "x", "--out", "y", "--without", "dropout")
+    assert message.startswith("residual-book: without must be one of 'nothing', 'He initialization', ")
+    assert message.endswith(", got 'dropout'\n")
+
+
+@pytest.mark.parametrize(("option", "given"), [("--seeds", "0 1"), ("--seeds", ""), ("--depths", "20,")])
+def test_numbers_have_commas_between(capsys: pytest.CaptureFixture[str], option: str, given: str) -> None:
+    message = said(cli.main, capsys, "degradation", "--cifar10", "x", "--out", "y", option, given)
+    assert message == f"residual-book: {option} must be whole numbers with commas between, got {given!r}\n"

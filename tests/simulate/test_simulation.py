@@ -1,0 +1,192 @@
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import polars as pl
+import pytest
+from ocsf_json_schema import OcsfJsonSchema, OcsfJsonSchemaEmbedded
+
+from residual.ocsf.schema import CLASSES, PROFILES, ocsf
+from residual.simulate import TYPES, Simulation, flat, simulate, simulation
+from residual.simulate.calendar import DAY, START
+
+USERS, DAYS = 30, 8
+UID = {name: uid for uid, name in CLASSES.items()}
+
+
+@cache
+def small(seed: int = 0, episodes: float = 8.0, hardness: float = 1.0) -> Simulation:
+    return simulation(users=USERS, days=DAYS, seed=seed, episodes=episodes, hardness=hardness)
+
+
+@cache
+def monday() -> dict[str, pl.DataFrame]:
+    return small().day(0).events
+
+
+def pruned(value: Any) -> Any:
+    """A record as its source wrote it: without the fields that are not there."""
+    if isinstance(value, dict):
+        return {k: kept for k, v in value.items() if (kept := pruned(v)) is not None} or None
+    return [pruned(item) for item in value] if isinstance(value, list) else value
+
+
+def leaves(value: Any) -> int:
+    return sum(leaves(item) for item in value.values()) if isinstance(value, dict) else 1
+
+
+def events() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    for name, frame in monday().items():
+        yield name, [pruned(row) for row in frame.sample(min(400, frame.height), seed=0).to_dicts()]
+
+
+def captions_agree(record: Any, owner: dict[str, Any]) -> bool:
+    for name, value in record.items():
+        attribute = owner["attributes"][name]
+        if name.endswith("_id") and attribute.get("enum"):
+            caption = record.get(name.removesuffix("_id"), record.get(f"{name.removesuffix('_id')}_name"))
+            if caption is not None and value != 99 and caption != attribute["enum"][str(value)]["caption"]:
+                return False
+        inner = ocsf()["objects"].get(attribute.get("object_type"))
+        if isinstance(value, dict) and inner and not captions_agree(value, inner):
+            return False
+    return True
+
+
+def test_every_event_is_valid_ocsf() -> None:
+    schemas = OcsfJsonSchemaEmbedded(OcsfJsonSchema(ocsf()))
+    for name, records in events():
+        validator = jsonschema_rs.validator_for(schemas.get_class_schema(name, list(PROFILES)))
+        faults = [f"{e.instance_path}: {e.message}" for record in records for e in validator.iter_errors(record)]
+        assert faults == [], name
+        for record in records:
+            assert record["class_uid"] == UID[name]
+            assert record["type_uid"] == record["class_uid"] * 100 + record["activity_id"]
+            assert START <= record["time"] < START + DAY
+            assert captions_agree(record, ocsf()["classes"][name])
+
+
+def test_records_are_wide_and_sparse() -> None:
+    filled = set()
+    for frame in monday().values():
+        table = flat(frame)
+        filled |= {name for name in table.columns if table[name].null_count() < table.height}
+    assert len(filled) >= 300
+    sizes = pl.Series([leaves(record) for _, records in events() for record in records])
+    assert sizes.quantile(0.05) >= 40  # type: ignore[operator]
+    assert sizes.median() <= 80  # type: ignore[operator]
+
+
+def test_what_is_missing_depends_on_the_source() -> None:
+    table = flat(monday()["network_activity"])
+    shares = table.group_by("metadata.product.name").agg(pl.col("actor.process.name").is_null().mean(), pl.len())
+    assert dict(shares.select("metadata.product.name", "actor.process.name").iter_rows())["Firewall"] == 1
+    assert shares["actor.process.name"].min() < 0.1  # type: ignore[operator]
+
+
+def test_same_seed_same_events_and_another_seed_another_organization() -> None:
+    again = simulation(users=USERS, days=DAYS, seed=0, episodes=8.0).day(0)
+    assert all(again.events[name].equals(frame) for name, frame in monday().items())
+    assert again.labels.equals(small().day(0).labels)
+    other = flat(small(seed=1).day(0).events["authentication"])["user.uid"].unique()
+    assert not set(other) & set(flat(monday()["authentication"])["user.uid"].unique())
+
+
+def test_a_day_does_not_depend_on_the_days_before() -> None:
+    assert small().day(3).events["dns_activity"].equals(small().day(3).events["dns_activity"])
+
+
+def test_every_type_is_injected_with_its_twin_and_labels_are_keyed_by_uid() -> None:
+    days = [small().day(day) for day in range(DAYS)]
+    labels = pl.concat([day.labels for day in days])
+    assert labels.columns == ["metadata.uid", "episode", "type", "attack", "kind", "twin"]
+    assert set(labels.select("type", "twin").unique().iter_rows()) == {(t, w) for t in TYPES for w in (True, False)}
+    uids = pl.concat([e["metadata"].struct.field("uid") for day in days for e in day.events.values()])
+    assert uids.is_unique().all()
+    assert labels["metadata.uid"].is_in(uids.implode()).all()
+    assert (labels.filter("twin")["attack"] == "").all()
+    assert labels.filter(~pl.col("twin") & (pl.col("type") == "beacon"))["attack"].unique().to_list() == ["T1071.001"]
+
+
+def test_no_episodes_no_labels() -> None:
+    assert small(episodes=0.0).day(1).labels.height == 0
+
+
+def test_normal_work_is_the_same_with_and_without_episodes() -> None:
+    count = {name: frame.height for name, frame in small(episodes=0.0).day(1).events.items()}
+    day = small().day(1)
+    assert sum(frame.height for frame in day.events.values()) == sum(count.values()) + day.labels.height
+
+
+def test_easy_attacks_are_louder() -> None:
+    """Of an easy and a hard brute force, the easy one makes the same noise in a tenth of the time."""
+
+    def minutes(hardness: float) -> float:
+        frame = small(hardness=hardness).plan
+        brute = frame.episodes.with_row_index("n").filter((pl.col("type") == "brute_force") & ~pl.col("twin"))["n"]
+        rows = frame.decisions["sign_ins"].filter(pl.col("episode").is_in(brute.cast(pl.Int64).implode()))
+        spans = rows.group_by("episode").agg((pl.col("time").max() - pl.col("time").min()) / 60_000)
+        return float(spans["time"].median())  # type: ignore[arg-type]
+
+    assert minutes(0.0) < minutes(1.0) / 3
+
+
+def test_onboarding_is_done_by_somebody_who_is_there() -> None:
+    # In this organization an administrator makes no call on the days that episodes borrow from.
+    planned = simulation(users=190, days=14, seed=0).plan.episodes
+    assert planned.height > 0
+
+
+def test_drift_is_there_and_is_not_labeled() -> None:
+    org = simulation(users=300, days=14, seed=0, episodes=0.0).org
+    assert (org.people.hired > 0).any()
+    assert (org.people.moved < org.days).any()
+    assert (org.targets.since > 0).any()
+
+
+def test_on_disk_it_is_the_same_and_the_same_bytes_again(tmp_path: Path) -> None:
+    summaries = [
+        simulate(tmp_path / name, users=12, days=2, seed=3, episodes=20.0, hardness=1.0) for name in ("one", "two")
+    ]
+    assert summaries[0] == summaries[1]
+    files = [
+        {p.relative_to(tmp_path / n): p.read_bytes() for p in (tmp_path / n).rglob("*.parquet")} for n in ("one", "two")
+    ]
+    assert files[0] == files[1]
+    assert Path("events/class=authentication/eventDay=20250303/part-0.parquet") in files[0]
+    whole = simulation(users=12, days=2, seed=3, episodes=20.0, hardness=1.0)
+    path = tmp_path / "one/events/class=api_activity/eventDay=20250304/part-0.parquet"
+    assert pl.read_parquet(path, hive_partitioning=False).equals(whole.day(1).events["api_activity"])
+    labels = pl.read_parquet(tmp_path / "one/labels.parquet")
+    assert labels.filter(~pl.col("twin")).height == summaries[0].attacks
+    rows = [pl.read_parquet(tmp_path / "one" / name).height for name in files[0] if name.name != "labels.parquet"]
+    assert summaries[0].total == sum(rows)
+    assert json.dumps(summaries[0].events)
+
+
+def test_an_existing_simulation_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "events").mkdir()
+    with pytest.raises(ValueError, match="out must not hold a simulation yet"):
+        simulate(tmp_path, users=12, days=1, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"users": 9}, "users must be at least 10, got 9"),
+        ({"days": 0}, "days must be at least 1, got 0"),
+        ({"episodes": -1.0}, "episodes must not be negative, got -1"),
+        ({"hardness": 2.0}, "hardness must be between 0 .* got 2"),
+    ],
+)
+def test_bad_arguments_are_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        simulation(**{"users": 12, "days": 1, "seed": 0, **arguments})
+
+
+def test_a_day_outside_is_refused() -> None:
+    with pytest.raises(ValueError, match="day must be between 0 and 7, got 8"):
+        small().day(8)
