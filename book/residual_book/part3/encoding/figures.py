@@ -33,7 +33,7 @@ def clock(offices: Mapping[str, Clock]) -> Drawing:
     line.set(xlabel="hour, UTC", ylabel="% of sign-ins", xlim=(0, 24), ylim=(0, None), xticks=range(0, 25, 6))
     line.legend(loc="lower left", bbox_to_anchor=(-0.15, 1), ncols=3, handlelength=1, columnspacing=1)
     circle.set_theta_zero_location("N")  # type: ignore[attr-defined]  # a polar axes
-    circle.set_theta_direction(-1)  # type: ignore[attr-defined]
+    circle.set_theta_direction(-1)  # type: ignore[attr-defined]  # likewise
     circle.set_xticks(2 * np.pi * np.arange(0, 24, 6) / 24, ["0 h", "6", "12", "18"])
     circle.set_yticks([5, 10], ["", ""])
     alt = "Left, three curves over the hours of a day; the curve of Seattle is high at both ends and low in the middle. Right, the same curves around a clock, where each office fills one sector."

@@ -62,7 +62,7 @@ def window_places(steps: Sequence[tuple[int, int]]) -> Drawing:
 
 
 def _square(axes: Axes, corner: tuple[float, float], side: float = 1, **look: object) -> None:
-    axes.add_patch(Rectangle(corner, side, side, **look))  # type: ignore[arg-type]
+    axes.add_patch(Rectangle(corner, side, side, **look))  # type: ignore[arg-type]  # options of several types
 
 
 @styled

@@ -111,7 +111,7 @@ def norm_digits(images: Tensor, seed: int) -> Normed:
     with alone(seed):
         layer = nn.Conv2d(1, 4, 3)
         nn.init.normal_(layer.weight, std=1)
-        nn.init.normal_(layer.bias, std=3)  # type: ignore[arg-type]
+        nn.init.normal_(layer.bias, std=3)  # type: ignore[arg-type]  # typed as if it could be None
         norm = nn.BatchNorm2d(4)
         order = torch.randint(len(images), (max(BATCHES) + 2, 64))
     with torch.no_grad():
