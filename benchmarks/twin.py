@@ -3,7 +3,7 @@
 Arms take turns, so that a machine that slows down slows all of them; the median of the ratios is what to quote.
 Compiling is not counted: every arm has run once before the first round. The machine must be idle: where others use its
 cores, torch's threads wait for each other and lose far more than JAX's. Takes two to three minutes on two cores.
-`--out results/twin-speed.json` records what `book/part2/jax.md` shows.
+`--out results/twin-speed.json` records what `book/appendix/jax.md` shows.
 """
 
 import argparse

@@ -84,6 +84,7 @@ print(cost(net, (3, 8, 8)).totals["parameters"], "site-packages" in vision.__fil
         ("import residual.simulate", "records"),
         ("import residual.tabular", "records"),
         ("import residual.nnx", "nnx"),
+        ("import residual.vision.export", "export"),
         ("from residual.vision.data import digits; digits()", "digits"),
     ],
 )

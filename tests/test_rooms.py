@@ -22,6 +22,7 @@ PAGES = sorted(path.parent.relative_to(BOOK) for path in BOOK.glob("*/*/__init__
 # What the import of a room brings, beside what it must: a user of one room need not have installed another's packages.
 EXTRAS = {
     "polars", "ocsf_json_schema", "jsonschema_rs", "sklearn", "jax", "flax", "optax", "scipy", "matplotlib", "IPython",
+    "onnx", "onnxscript", "onnxruntime",
 }  # fmt: skip
 BRINGS = {
     "residual": set(),
@@ -88,6 +89,7 @@ def test_only_figures_draw() -> None:
         "grids",
         "sights",
         "speeds",
+        "sheets",
     }
 
 

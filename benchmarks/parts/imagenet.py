@@ -1,21 +1,23 @@
-"""ResNet-18 and ResNet-50 beside torchvision's and timm's, from the same weights: inference and a training step."""
+"""ResNet-18 and ResNet-50 beside torchvision's and timm's, from the same weights: a training step.
+
+The networks themselves, with which `inference` is measured, too.
+"""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 from parts.peers import has_bf16
 from parts.turns import Arms, Comparison, take_turns
-from torch import Tensor, nn
+from torch import nn
 
 from residual import vision
 
 SIZE = 224
 NETS = ("resnet18", "resnet50")
 TRAINING_IMAGES = 8
-BF16_TOLERANCE = 0.01  # of the largest logit: where bfloat16 is further off, it is not offered
 
 
 def networks(name: str, torchvision: ModuleType, timm: ModuleType) -> dict[str, nn.Module]:
@@ -36,41 +38,6 @@ def networks(name: str, torchvision: ModuleType, timm: ModuleType) -> dict[str, 
 
 def channels_last(net: nn.Module) -> nn.Module:
     return copy.deepcopy(net).to(memory_format=torch.channels_last)
-
-
-def inference(name: str, torchvision: ModuleType, timm: ModuleType, rounds: int) -> Iterator[Comparison]:
-    """Batches of 1 and 32 images, on one thread and on two."""
-    nets = {library: net.eval() for library, net in networks(name, torchvision, timm).items()}
-    fused = vision.fuse(nets["ours"])
-    for images, threads in ((1, 1), (1, 2), (32, 1), (32, 2)):
-        torch.set_num_threads(threads)  # which a compiled network is compiled for
-        x = torch.randn(images, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
-        xl = x.contiguous(memory_format=torch.channels_last)
-        arms = {
-            "torchvision": _predicting(nets["torchvision"], x),
-            "timm": _predicting(nets["timm"], x),
-            "ours": _predicting(nets["ours"], x),
-            "ours, fused": _predicting(fused, xl),
-        }
-        if has_bf16():
-            arms["ours, fused, bfloat16"] = _predicting(copy.deepcopy(fused).bfloat16(), xl.bfloat16())
-        expected = arms["torchvision"]()
-        off = {arm: _off(run(), expected) for arm, run in arms.items() if arm != "torchvision"}
-        arms = {arm: run for arm, run in arms.items() if "bfloat16" not in arm or off[arm] <= BF16_TOLERANCE}
-        notes = {"largest difference of a logit, over the largest logit": off}
-        yield Comparison("inference", name, images, threads, take_turns(arms, rounds, threads=threads), notes)
-
-
-def _predicting(net: nn.Module, images: Tensor) -> Callable[[], Tensor]:
-    def run() -> Tensor:
-        with torch.inference_mode():
-            return net(images)
-
-    return run
-
-
-def _off(logits: Tensor, expected: Tensor) -> float:
-    return float((logits.float() - expected).abs().max() / expected.abs().max())
 
 
 def training_step(name: str, torchvision: ModuleType, timm: ModuleType, rounds: int) -> Comparison:

@@ -9,10 +9,11 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "shared"))
 
 
 def peers() -> tuple[ModuleType, ModuleType]:
-    """torchvision and timm; ends the process with the name of what is not installed."""
+    """torchvision and timm; ends the process with the name of what is not installed, of these and other peers."""
     try:
         torchvision = import_module("peers").torchvision()  # tests/shared/peers.py
-        import_module("PIL")
+        for other in ("PIL", "onnxruntime", "openvino"):
+            import_module(other)
         return torchvision, import_module("timm")
     except ModuleNotFoundError as error:
         sys.exit(f"{error.name} is not installed, and is what this is measured against: pip install -e '.[dev]'")

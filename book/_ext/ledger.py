@@ -1,27 +1,29 @@
-"""The pages that gather from all others: `{claims-ledger}` lists every claim, `{execution-status}` every run.
+"""The claims of all pages: gathered from the executed notebooks, counted, checked, and written to `claims.json`.
 
-Both read the executed notebooks, where a page's claims and its run are kept, so a page that was reused is listed too.
+The notebooks keep a page's claims, so a page that was reused is listed too. What a reader sees is in `ledger_page`.
 """
 
-import html
+import json
+import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
-from sphinx.util.docutils import SphinxDirective, SphinxRole
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxRole
 
-from execution import CORES, executed_pages
-from page_run import KEY, PageError
-from prose import paragraphs
-from residual_book import claims
+from execution import executed_pages, root_of
+from page_run import PageError
+from residual.storage import write_atomically
+from residual_book import claims, replication
 
-PAGE_SECONDS = 120  # of a page that has both cores
-PAGE_GIGABYTES = 3
-WORDS_A_MINUTE = 200
+logger = logging.getLogger(__name__)
+DRAFTS = ("tutorial", "notes")  # the two that this book grew from, whose claims have a table of their own
+DRAFT_BUILD = "RESIDUAL_DRAFT"  # variable that lets a book with claims not yet tried on fresh seeds build
 
 
 def all_claims(app: Sphinx) -> Iterator[tuple[str, claims.Claim]]:
@@ -38,6 +40,28 @@ def seeds(app: Sphinx, docname: str) -> list[int]:
     return sorted({seed for name, claim in all_claims(app) if name == docname for seed in claim.seeds})
 
 
+def record_of(app: Sphinx) -> Path:
+    """The file with what was measured on fresh seeds."""
+    return root_of(app) / "results" / "replication.json"
+
+
+def entries(app: Sphinx) -> dict[str, replication.Entry]:
+    """What was measured on fresh seeds, by the claim's id."""
+    return replication.entries(record_of(app))
+
+
+def note_record(env: BuildEnvironment) -> None:
+    """Write the page that is being read again where the record of fresh seeds changes."""
+    if record_of(env.app).is_file():
+        env.note_dependency(str(record_of(env.app)))
+
+
+def standings(app: Sphinx) -> dict[str, str]:
+    """How each claim stands on the fresh seeds, by its id."""
+    known = entries(app)
+    return {claim.id: replication.standing(claim, known.get(claim.id)) for _, claim in all_claims(app)}
+
+
 def check_ids(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     """Stop the build where two claims have one id, for the ledger could not link to both."""
     twice = [id for id, count in Counter(claim.id for _, claim in all_claims(app)).items() if count > 1]
@@ -45,118 +69,60 @@ def check_ids(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
         raise PageError(f"claims registered twice: {', '.join(twice)}")
 
 
-class _Gathering(SphinxDirective):
-    """A table made of Markdown rows, so that cells may cite and link like any page."""
+def check_replication(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Warn, which fails the build, of each claim that does not stand on fresh seeds, once a record of them is there.
 
-    def table(self, classes: str, rows: list[list[str]]) -> list[nodes.Node]:
-        lines = [":::{list-table}", ":header-rows: 1", f":class: {classes}", ""]
-        for row in rows:
-            lines += [f"{'* ' if i == 0 else '  '}- {cell}" for i, cell in enumerate(row)]
-        return self.parse_text_to_nodes("\n".join([*lines, ":::"]))
-
-    def link(self, docname: str, text: str, anchor: str = "") -> str:
-        uri = self.env.app.builder.get_relative_uri(self.env.docname, docname)
-        return f'<a href="{uri}{anchor}">{html.escape(text)}</a>'
+    Whoever writes a page builds with `RESIDUAL_DRAFT=1` meanwhile. `tests/book` ask for the record itself.
+    """
+    if not record_of(app).is_file():
+        return
+    say = logger.info if os.environ.get(DRAFT_BUILD) else logger.warning
+    for fault in replication.faults(list(all_claims(app)), entries(app)):
+        say(fault)
 
 
-class ClaimsLedger(_Gathering):
-    """Every claim: what the source says, what was measured here, the verdict, and a link to where it is checked."""
-
-    def run(self) -> list[nodes.Node]:
-        rows = [["Claim", "The source says", "Measured here", "Verdict"]]
-        for docname, claim in all_claims(self.env.app):
-            many = f", seeds {_ranges(claim.seeds)}" if claim.seeds else ""
-            rows.append(
-                [
-                    f"{self.link(docname, claim.statement, f'#claim-{claim.id}')} `{claim.rule}`{{.rule}}",
-                    f"{claim.says} ({{cite:t}}`{claim.source}`, {claim.where})",
-                    f"{claim.measured}{many}",
-                    f"**{claim.verdict}**",
-                ]
-            )
-        return self.table("ledger", rows)
+def counts(app: Sphinx) -> dict[str, int]:
+    """How many claims there are in all, by verdict and by standing; `tried` on fresh seeds, and `held` there."""
+    stand = Counter(standings(app).values())
+    held, failed = stand[replication.HELD], stand[replication.FAILED]
+    by_verdict = Counter(claim.verdict for _, claim in all_claims(app))
+    return {**by_verdict, **stand, "all": stand.total(), "held": held, "tried": held + failed}
 
 
-class ExecutionStatus(_Gathering):
-    """Time and memory of every page that runs, beside its budget, and the reason of every page that does not."""
-
-    def run(self) -> list[nodes.Node]:
-        rows = [
-            [
-                "Page",
-                f"Time (budget {PAGE_SECONDS} s on all cores)",
-                f"Peak memory (budget {PAGE_GIGABYTES} GB)",
-                "Run at commit",
-            ]
-        ]
-        for docname, notebook in executed_pages(self.env.app).items():
-            run: dict[str, Any] = notebook.metadata[KEY]
-            time, gigabytes = f"{run['seconds']:.1f} s on {run['cores']} of {CORES} cores", run["peak_memory"] / 2**30
-            rows.append(
-                [
-                    self.link(docname, docname),
-                    f"{time}{_over(_on_all_cores(run), PAGE_SECONDS)}",
-                    f"{gigabytes:.2f} GB{_over(gigabytes, PAGE_GIGABYTES)}",
-                    f"`{run['provenance']['commit']}`",
-                ]
-            )
-        for docname, reason in self.config.pages_without_code.items():
-            if docname in self.env.found_docs:
-                rows.append([self.link(docname, docname), f"not run: {reason}", "", ""])
-        return self.table("status", rows)
-
-
-class ReadingTime(SphinxRole):
-    """`` {reading-time}`part1` ``: minutes to read the prose of the pages of a folder, at 200 words a minute."""
+class ClaimCount(SphinxRole):
+    """`` {claims}`held` ``: how many claims; also `all`, `tried`, `share` (of those tried that held), or a verdict."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        pages = [Path(self.env.doc2path(d)).read_text() for d in _below(self.env, self.text)]
-        words = sum(len(line.split()) for page in pages for _, lines in paragraphs(page) for line in lines)
-        return [nodes.Text(f"{max(1, round(words / WORDS_A_MINUTE))} min")], []
+        note_record(self.env)
+        found = counts(self.env.app)
+        if self.text == "share":
+            return [nodes.Text(f"{found['held'] / found['tried']:.0%}" if found["tried"] else "none yet")], []
+        names = {"all", "held", "tried", *claims.VERDICTS}
+        if self.text not in names:
+            raise PageError(f"{self.env.docname}: claims are counted by {', '.join(sorted(names))}, not {self.text!r}")
+        return [nodes.Text(f"{found.get(self.text, 0):,}")], []
 
 
-class RunningTime(SphinxRole):
-    """`` {running-time}`part1` ``: how long the pages of a folder take to run on all cores."""
-
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        pages = executed_pages(self.env.app)
-        seconds = sum(_on_all_cores(pages[d].metadata[KEY]) for d in _below(self.env, self.text) if d in pages)
-        return [nodes.Text(f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s")], []
-
-
-def _below(env: BuildEnvironment, folder: str) -> list[str]:
-    pages = [docname for docname in env.found_docs if docname == folder or docname.startswith(f"{folder}/")]
-    if not pages:
-        raise PageError(f"{env.docname}: there are no pages below {folder!r}")
-    return pages
-
-
-def _on_all_cores(run: Mapping[str, Any]) -> float:
-    """The seconds that a page's run takes of a build that keeps all cores busy: two pages at a time count half."""
-    seconds: float = run["seconds"] * run["cores"] / CORES
-    return seconds
-
-
-def _over(value: float, budget: float) -> str:
-    return " **over budget**" if value > budget else ""
-
-
-def _ranges(numbers: tuple[int, ...]) -> str:
-    """`0, 1, 2, 5` as `0 to 2, 5`."""
-    parts: list[list[int]] = []
-    for number in sorted(numbers):
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ", ".join(str(p[0]) if len(p) == 1 else f"{p[0]} to {p[-1]}" for p in parts)
+def write_json(app: Sphinx, exception: Exception | None) -> None:
+    """Write all claims as JSON beside the pages, for whoever wants to count them in another way."""
+    if exception is not None or app.builder.format != "html":
+        return
+    known, stand = entries(app), standings(app)
+    rows = []
+    for page, claim in all_claims(app):
+        entry = known.get(claim.id)
+        fresh = entry and {name: getattr(entry, name) for name in ("value", "low", "high", "held")}
+        rows.append({"page": page, **asdict(claim), "standing": stand[claim.id], "fresh_seeds": fresh})
+    text = json.dumps({"claims": rows}, ensure_ascii=False, indent=1)
+    write_atomically(Path(app.outdir) / "claims.json", f"{text}\n".encode())
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.setup_extension("execution")
-    app.add_directive("claims-ledger", ClaimsLedger)
-    app.add_directive("execution-status", ExecutionStatus)
-    app.add_role("reading-time", ReadingTime())
-    app.add_role("running-time", RunningTime())
+    app.setup_extension("ledger_page")
+    app.setup_extension("status")
+    app.add_role("claims", ClaimCount())
     app.connect("env-before-read-docs", check_ids, priority=600)  # after the pages have run
+    app.connect("env-before-read-docs", check_replication, priority=610)
+    app.connect("build-finished", write_json)
     return {"parallel_read_safe": False, "parallel_write_safe": False}

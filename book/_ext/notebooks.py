@@ -19,8 +19,9 @@ from sphinx.application import Sphinx
 from execution import executed_path, root_of
 from notebook_text import cells_of
 from page_run import KEY, PageError
-from presentation import repository
+from presentation import repository, wide_and_narrow
 from residual.storage import write_atomically
+from residual_book.style import NARROW_SVG
 
 MAKERS = (Path(__file__), Path(__file__).with_name("notebook_text.py"))
 INSTALL = """\
@@ -104,6 +105,8 @@ def _cleaned(cell: NotebookNode) -> NotebookNode:
     for output in cell.outputs:
         if any(kind.startswith("application/papermill.record/") for kind in output.get("data", ())):
             continue  # a value for the page's text, which has it now
+        if (drawing := output.get("data", {}).get("image/svg+xml", "")) and NARROW_SVG in drawing:
+            output.data["image/svg+xml"] = wide_and_narrow(drawing)[0]  # the other layout is for the site on a phone
         if "metadata" in output:
             output.metadata = {kind: value for kind, value in output.metadata.items() if "/" in kind}
         outputs.append(output)

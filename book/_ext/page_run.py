@@ -10,8 +10,9 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,6 +31,7 @@ from residual_book.recording import provenance
 
 KEY = "residual"  # of what we keep in the executed notebook's metadata
 SOURCES = ("src", "book/residual_book")  # whose code pages import
+PACKAGES = ("jax", "flax", "optax", "onnx", "onnxruntime", "polars")  # named at the foot of a page that imports them
 CELL_TIMEOUT = 600  # seconds: five times a page's whole budget, so only a cell that hangs meets it
 
 # The first cell of a run notes every file that is opened; the last one reports those under the root, and the modules.
@@ -122,9 +124,15 @@ async def run_page(root: Path, page: Path, stored: Path, *, label: str, checkpoi
         "cores": cores,
         "peak_memory": clock.peak_memory,
         "source": source_digest(root),
-        "provenance": provenance(),
+        "provenance": provenance() | _versions(files),
     }
     write_atomically(stored, nbformat.writes(notebook).encode())
+
+
+def _versions(files: Iterable[Path]) -> dict[str, str]:
+    """Of those `PACKAGES` that a page imports, given the files of all its modules."""
+    imported = {file.parent.name for file in files if file.name == "__init__.py"}
+    return {package: version(package) for package in PACKAGES if package in imported}
 
 
 def _leave_signals_alone(**_: object) -> None:

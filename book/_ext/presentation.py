@@ -14,14 +14,18 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.docutils import SphinxRole
 from sphinxcontrib import mermaid
 
 from execution import executed_pages, root_of
 from ledger import seeds
 from page_run import KEY, source_digest
 from residual_book.recording import provenance
+from residual_book.style import NARROW_SVG
+from status import minutes
 
 MERMAID = "vendor/mermaid/mermaid.min.js"
+GROUND = '<svg style="background: white" '  # what `Drawing.show` puts behind the ink for viewers of notebooks
 
 
 class InlineDrawing(SphinxPostTransform):
@@ -38,14 +42,25 @@ class InlineDrawing(SphinxPostTransform):
             file = Path(self.app.srcdir) / image["uri"].lstrip("/")
             if file.suffix != ".svg" or not file.is_file():
                 continue
-            text = file.read_text().replace(
-                '<svg style="background: white" ', "<svg ", 1
-            )  # the page has its own ground
-            if not text.startswith("<svg role="):
-                continue
-            # Wide drawings scroll inside their own box on a phone; the box takes the focus so that keys scroll it.
-            box = f'<div class="drawing" tabindex="0">{text}</div>'
-            image.replace_self(nodes.raw("", box, format="html"))
+            text = file.read_text().replace(GROUND, "<svg ", 1)  # the page has its own ground
+            if text.startswith("<svg role="):
+                image.replace_self(nodes.raw("", inline(text), format="html"))
+
+
+def inline(drawing: str) -> str:
+    """Our SVG drawing as HTML: one picture with a name, in two layouts of which the style sheet shows one."""
+    wide, narrow = wide_and_narrow(drawing)
+    match = re.match(r'<svg (role="img" aria-label="[^"]*") ', wide)
+    assert match
+    wide = wide.replace(match[0], '<svg class="wide" aria-hidden="true" ' if narrow else '<svg aria-hidden="true" ', 1)
+    shown = wide + narrow.replace(NARROW_SVG, '<svg class="narrow" aria-hidden="true"', 1)
+    return f'<div class="drawing" {match[1]}>{shown}</div>'
+
+
+def wide_and_narrow(drawing: str) -> tuple[str, str]:
+    """The two layouts of a drawing as two SVG elements; the second is empty where there is only one."""
+    wide, mark, narrow = drawing.partition(NARROW_SVG)
+    return (wide + "</svg>\n", mark + narrow.removesuffix("</svg>\n")) if mark else (wide, "")
 
 
 def foot(app: Sphinx, docname: str) -> str:
@@ -58,7 +73,8 @@ def foot(app: Sphinx, docname: str) -> str:
     else:
         run = page.metadata[KEY]
         made, source = run["provenance"], run["source"]
-        took = f"{run['seconds']:.1f} s on {run['cores']} of the machine's cores"
+        cores = "one core" if run["cores"] == 1 else f"{run['cores']} cores"
+        took = f"{minutes(run['seconds'])} on {cores}"
         ran = f"Run in {took}, with at most {run['peak_memory'] / 2**30:.2f} GB of memory."
         used = ", ".join(map(str, seeds(app, docname)))
         seeded = f"Seeds: {used}. " if used else "No random numbers stand behind its claims. "
@@ -137,10 +153,19 @@ def link_repository(app: Sphinx, config: Config) -> None:
         }
 
 
+class RepositoryLink(SphinxRole):
+    """`` {repository}`its repository` ``: these words, linked to the repository where its address is known."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        address = repository(root_of(self.env.app))
+        return [nodes.reference("", self.text, refuri=address) if address else nodes.Text(self.text)], []
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.setup_extension("execution")
     app.setup_extension("ledger")
     app.add_post_transform(InlineDrawing)
+    app.add_role("repository", RepositoryLink())
     app.connect("config-inited", link_repository)
     app.connect("config-inited", forget_found_scripts)
     app.connect("config-inited", add_templates)

@@ -8,7 +8,8 @@ import html
 import math
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from types import FrameType
 from typing import Any
@@ -23,6 +24,18 @@ from residual_book.stats import Interval
 KEY = "residual_claim"  # of the claim in its output's metadata, where a notebook keeps it
 
 
+VERDICTS = {
+    "confirmed": "The source measured or said this, and it holds here.",
+    "scoped": "The source is right within limits that the sentence names.",
+    "extended": "The source stands; the sentence is about something that it did not measure.",
+    "corrected": "A part of the source is wrong, and the sentence has it right.",
+    "refuted": "The source is wrong.",
+    "no verdict": "The source defines or names what is measured, and does not say how it comes out.",
+    "not testable here": "No measurement on this scale can tell.",
+}
+_outcomes: "list[Outcome] | None" = None  # where `judging` collects them
+
+
 class ClaimError(AssertionError):
     """A claim of the book that the measurement does not bear out."""
 
@@ -32,7 +45,7 @@ class Verdict:
     """What the measurement makes of a source.
 
     Attributes:
-        name: one of "confirmed", "corrected", "refuted" and "not testable here".
+        name: one of `VERDICTS`.
         source: key in `references.bib` of the work that says it.
         where: section, table or figure in the source.
         says: what the source says, in the book's own words.
@@ -50,13 +63,28 @@ def confirmed(source: str, where: str, says: str) -> Verdict:
 
 
 def corrected(source: str, where: str, says: str) -> Verdict:
-    """The source is right once put more exactly."""
+    """The source is wrong in a part that can be put right."""
     return Verdict("corrected", source, where, says)
 
 
 def refuted(source: str, where: str, says: str) -> Verdict:
     """The source is wrong."""
     return Verdict("refuted", source, where, says)
+
+
+def scoped(source: str, where: str, says: str) -> Verdict:
+    """The source is right within limits that it does not name, or names in passing; the statement names them."""
+    return Verdict("scoped", source, where, says)
+
+
+def extended(source: str, where: str, says: str) -> Verdict:
+    """The source stands; the statement is about something that it did not measure."""
+    return Verdict("extended", source, where, says)
+
+
+def no_verdict(source: str, where: str, says: str) -> Verdict:
+    """The source defines or names what is measured here, and says nothing about how the measurement comes out."""
+    return Verdict("no verdict", source, where, says)
 
 
 def not_testable(source: str, where: str, says: str) -> Verdict:
@@ -80,6 +108,7 @@ class Claim:
     where: str
     says: str
     verdict: str
+    recorded: str = ""
 
     @property
     def measured(self) -> str:
@@ -104,6 +133,25 @@ class Claim:
         return shown, {KEY: asdict(self)}
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """A claim measured again, and whether its rule held."""
+
+    claim: Claim
+    held: bool
+
+
+@contextmanager
+def judging() -> Iterator[list[Outcome]]:
+    """Collect what `check` finds instead of showing it or stopping, and glue nothing: for claims measured again."""
+    global _outcomes
+    before, _outcomes = _outcomes, []
+    try:
+        yield _outcomes
+    finally:
+        _outcomes = before
+
+
 def check(
     id: str,
     *,
@@ -113,6 +161,7 @@ def check(
     verdict: Verdict,
     unit: str = "",
     seeds: Sequence[int] = (),
+    recorded: str = "",
 ) -> Claim:
     """Register a claim of the page that runs; stop the page where it does not hold.
 
@@ -126,6 +175,8 @@ def check(
         verdict: what the measurement makes of the source.
         unit: of `value`.
         seeds: the seeds measured with; none for an identity that holds for any.
+        recorded: name of the file in `results/` that the value comes from, where the page does not measure it. Any
+            other claim that has seeds is measured again on fresh ones: see `residual_book.replication`.
 
     Raises:
         ClaimError: when `holds` is false; names id, statement and value.
@@ -154,7 +205,11 @@ def check(
         where=verdict.where,
         says=verdict.says,
         verdict=verdict.name,
+        recorded=recorded,
     )
+    if _outcomes is not None:
+        _outcomes.append(Outcome(claim, bool(holds)))
+        return claim
     if not holds:
         raise ClaimError(f"claim {id!r} does not hold: {statement} Measured: {claim.measured}")
     display(claim)
@@ -179,7 +234,7 @@ def glue_all(**numbers: object) -> None:
     for name, value in numbers.items():
         if isinstance(value, Interval):
             glue_all(**{name: value.estimate, f"{name}_low": value.low, f"{name}_high": value.high})
-        else:
+        elif _outcomes is None:
             glue(name, value, display=False)
 
 

@@ -39,23 +39,37 @@ def degradation(
     cifar10: Cifar10,
     out: Out,
     label: Label = "CIFAR-10",
-    depths: Annotated[str, typer.Option(help="Depths of the networks, with commas between.")] = "20,56",
-    seeds: Seeds = "0,1",
-    epochs: Annotated[int, typer.Option(help="Epochs of each network.")] = 2,
+    nets: Annotated[
+        str, typer.Option(help="Networks, with commas between; in this order, seed by seed.")
+    ] = "plain-56,residual-56,residual-without-zeros-56,plain-20,residual-20",
+    seeds: Seeds = "0,1,2",
+    epochs: Annotated[int, typer.Option(help="Epochs of each network.")] = 4,
+    bf16: Annotated[
+        bool, typer.Option("--bf16", help="Train in mixed precision; fast only with AMX or a GPU.")
+    ] = False,
     workers: Workers = 2,
 ) -> None:
-    """Record the degradation sweep on CIFAR-10; given again, go on where it was stopped."""
+    """Record plain and residual nets on CIFAR-10; given again, go on where it was stopped."""
     from residual_book.part1.degradation import experiment
 
     experiment.record(
         out,
         cifar10,
         label=label,
-        depths=_integers("depths", depths),
+        nets=nets.split(","),
         seeds=_integers("seeds", seeds),
         recipe=replace(experiment.CIFAR10_RECIPE, epochs=epochs),
+        bf16=bf16,
         workers=workers,
     )
+
+
+@app.command()
+def plateau(out: Out, workers: Workers = 2) -> None:
+    """Record plain and residual nets on the digits, each at its best rate and trained to the end; go on likewise."""
+    from residual_book.part1.degradation import plateau as experiment
+
+    experiment.record(out, workers=workers)
 
 
 @app.command()
@@ -72,19 +86,39 @@ def depth(
 
 
 @app.command()
-def ablation(
-    cifar10: Cifar10,
+def after_training(
     out: Out,
-    label: Label = "CIFAR-10",
+    rates: Annotated[str, typer.Option(help="Peak learning rates, with commas between.")] = "0.01",
+    seeds: Seeds = "0,1,2,3,4",
+    workers: Workers = 2,
+) -> None:
+    """Record trained nets, hurt and looked around in, on the digits; given again, go on where it was stopped."""
+    from residual_book.part1.after_training import plateau
+
+    plateau.record(out, rates=_numbers("rates", rates), seeds=_integers("seeds", seeds), workers=workers)
+
+
+@app.command()
+def ablation(
+    out: Out,
+    cifar10: Annotated[
+        Path | None, typer.Option(help="Folder with CIFAR-10's official binary files; the digits if not given.")
+    ] = None,
+    label: Label = "digits",
     without: Annotated[
         str | None, typer.Option(help="Pieces to leave out, with commas between; all of them if not given.")
     ] = None,
-    seeds: Seeds = "0,1,2",
+    seeds: Seeds = "0,1,2,3,4,5,6,7,8,9",
+    rates: Annotated[str, typer.Option(help="Peak rates to choose each arm's from, with commas between.")] = "0.1",
+    tuning_seeds: Annotated[str, typer.Option(help="Seeds to choose the rates by.")] = "20,21",
     epochs: Annotated[int, typer.Option(help="Epochs of each network.")] = 5,
-    images: Annotated[int, typer.Option(help="Training images, as many of each class.")] = 10_000,
+    images: Annotated[
+        int | None, typer.Option(help="Training images, as many of each class; all if not given.")
+    ] = None,
+    bf16: Annotated[bool, typer.Option("--bf16", help="Train under bfloat16 autocast.")] = False,
     workers: Workers = 2,
 ) -> None:
-    """Record the training recipe without each of its pieces on CIFAR-10; given again, go on where it was stopped."""
+    """Record the training recipe without each of its pieces; given again, go on where it was stopped."""
     from residual_book.part2.training import ablation as experiment
 
     experiment.record(
@@ -93,10 +127,45 @@ def ablation(
         label=label,
         pieces=list(experiment.WITHOUT) if without is None else without.split(","),
         seeds=_integers("seeds", seeds),
+        rates=[float(rate) for rate in rates.split(",")],
+        tuning_seeds=_integers("tuning-seeds", tuning_seeds),
         images=images,
+        bf16=bf16,
         recipe=replace(experiment.RECIPE, epochs=epochs),
         workers=workers,
     )
+
+
+@app.command()
+def along_training(out: Out, seeds: Seeds = "0,1,2,3,4,5", workers: Workers = 2) -> None:
+    """Record gradients while nets train on the digits; given again, go on where it was stopped."""
+    from residual_book.part1.gradients_in_training import along_training as experiment
+
+    experiment.record(out, seeds=_integers("seeds", seeds), workers=workers)
+
+
+@app.command()
+def normalized_steps(out: Out, workers: Workers = 2) -> None:
+    """Record training by normalized steps beside ordinary ones; given again, go on where it was stopped."""
+    from residual_book.part1.gradients_in_training import normalized_steps as experiment
+
+    experiment.record(out, workers=workers)
+
+
+@app.command()
+def replicate(
+    out: Out,
+    pages: Annotated[
+        str | None, typer.Option(help="Pages, such as part1/depth, with commas between; all of them if not given.")
+    ] = None,
+    seeds: Seeds = "100,101,102,103,104,105,106,107,108,109",
+    workers: Annotated[int, typer.Option(help="Pages measured at a time, one thread each.")] = 2,
+) -> None:
+    """Measure the claims again on seeds never used while writing; given again, only what has changed since."""
+    from residual_book import replication
+
+    names = None if pages is None else pages.split(",")
+    replication.record(out, names=names, seeds=_integers("seeds", seeds), workers=workers)
 
 
 @app.command()
@@ -118,3 +187,11 @@ def _integers(option: str, text: str) -> list[int]:
         return [int(number) for number in text.split(",")]
     except ValueError:
         raise ValueError(f"--{option} must be whole numbers with commas between, got {text!r}") from None
+
+
+def _numbers(option: str, text: str) -> list[float]:
+    """As `_integers`, for numbers of any kind."""
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--{option} must be numbers with commas between, got {text!r}") from None

@@ -1,6 +1,6 @@
 """The book's cover, logo and favicon: `python -m residual_book.cover FOLDER` writes them as SVG.
 
-They show what the book is about: a row of blocks, and the paths that skips open around them.
+The cover is a measurement, read from `results/`: how plain and residual nets of one depth learn.
 """
 
 import sys
@@ -8,12 +8,35 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Arc, FancyBboxPatch, Rectangle
+from matplotlib.patches import Arc, Rectangle
 
 from residual.storage import write_atomically
-from residual_book.style import INK, PLAIN, RESIDUAL, Drawing, styled
+from residual_book.recording import RESULTS, read_record
+from residual_book.style import INK, PLAIN, RESIDUAL, Drawing, figure, narrow, styled
 
-BLOCKS = 18  # in a row of the cover
+RECORD = RESULTS / "degradation-digits.json"
+DEPTH, EPOCHS, SEED = 56, 40, 20  # of the nets shown: the seed for which every rate was tried
+ARMS = {  # that differ in the skip alone, with where their names stand
+    "plain": ("plain", PLAIN, (15, 76)),
+    "residual-without-zeros": ("with skips", RESIDUAL, (7, 15)),
+}
+
+
+@styled
+def cover() -> Drawing:
+    """Training error by epoch of nets of 56 layers, plain and with skips, one line per learning rate."""
+    runs = [r for r in read_record(RECORD)["runs"] if (r["depth"], r["epochs"], r["seed"]) == (DEPTH, EPOCHS, SEED)]
+    drawing, (axes,) = figure(width=9, height=3.4, stacked=3.0)
+    for arm, (name, color, place) in ARMS.items():
+        for run in (run for run in runs if run["arm"] == arm):
+            axes.plot(range(1, EPOCHS + 1), run["curve"], color=color, linewidth=1.6 if narrow() else 2.2, alpha=0.9)
+        label, size = (name, 11) if narrow() else (f"{DEPTH} layers, {name}", 13)
+        axes.text(*place, label, color=color, size=size, weight="bold")
+    axes.set(ylim=(-2, 100), xlim=(1, EPOCHS), xticks=(1, 10, 20, 30, 40), yticks=(0, 50, 100))
+    axes.set(xlabel="epoch", ylabel="training error (%)")
+    axes.tick_params(color=INK)
+    alt = "Training error of nets of 56 layers over 40 epochs, a line for each of four learning rates. Four orange lines, the plain nets, come down slowly and unevenly. Four blue lines, the same nets with skip connections, drop to almost nothing within a few epochs."
+    return Drawing(drawing, alt)
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
@@ -25,36 +48,6 @@ def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
     return drawing, axes
 
 
-def _row(axes: Axes, *, y: float, color: str, fading: bool) -> None:
-    """Blocks in a row, joined; a row that fades stands for a signal that gets lost on its way."""
-    for i in range(BLOCKS):
-        alpha = 0.9 - 0.75 * i / (BLOCKS - 1) if fading else 0.9
-        corners = "round,pad=0,rounding_size=0.1"
-        axes.add_patch(FancyBboxPatch((i + 0.2, y - 0.3), 0.6, 0.6, boxstyle=corners, color=color, alpha=alpha))
-        if i:
-            axes.plot([i - 0.2, i + 0.2], [y, y], color=INK, alpha=0.5 * alpha, linewidth=1.2)
-
-
-def _skip(axes: Axes, *, start: float, span: float, y: float, alpha: float) -> None:
-    center, height = (start + span / 2, y), 0.62 * span
-    axes.add_patch(Arc(center, span, height, theta1=0, theta2=180, color=RESIDUAL, alpha=alpha, lw=1.8))
-
-
-@styled
-def cover() -> Drawing:
-    """Above, a plain row that fades; below, a residual one with skips around one, two, four and eight blocks."""
-    drawing, axes = _canvas(9, 3.1)
-    axes.set(xlim=(-0.2, BLOCKS + 0.2), ylim=(-0.7, 5.5), aspect="equal")
-    _row(axes, y=5.0, color=PLAIN, fading=True)
-    _row(axes, y=0.0, color=RESIDUAL, fading=False)
-    for span, alpha in ((1, 0.95), (2, 0.7), (4, 0.5), (8, 0.35)):
-        for i in range(0, BLOCKS - span, span):
-            _skip(axes, start=i + 0.5, span=span, y=0.3, alpha=alpha)
-    alt = "A row of orange blocks that fades from left to right, above a row of blue blocks that does not fade and is joined by arcs around one, two, four and eight of its blocks."
-    return Drawing(drawing, alt)
-
-
-@styled
 def logo() -> Drawing:
     """One block and its skip."""
     drawing, axes = _canvas(1, 1)

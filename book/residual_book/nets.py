@@ -1,23 +1,18 @@
-"""Nets that several pages share: those trained on the digits, very deep ones, and the family for ImageNet.
+"""Nets that several pages share: those trained on the digits, and the family for ImageNet.
 
-Told in `book/part1/degradation.md`, `book/part2/resnet.md` and `book/part2/next.md`.
+Told in `book/part1/degradation.md` and `book/part2/resnet.md`.
 """
 
 import hashlib
-import math
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-import torch.nn.functional as F
-
 from residual.probes.cost import Cost
 from residual.training import History, Recipe, fit
-from residual.vision import CifarNet, PreActBlock, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
-from residual.vision.data import crop_and_flip, digits
+from residual.vision import CifarNet, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
+from residual.vision.data import crop_and_flip
 from residual_book.recording import alone, images_of
 
 DIGITS_RECIPE = Recipe(epochs=4, batch_size=64)
@@ -31,6 +26,7 @@ def trained(
     zero_init: bool = True,
     folder: Path | None = None,
     checkpoint: Path | None = None,
+    bf16: bool = False,
 ) -> tuple[CifarNet, History]:
     """Train one network from `recipe.seed`, on one thread so that the result does not depend on the number of cores.
 
@@ -41,15 +37,16 @@ def trained(
         zero_init: start the blocks of a residual net as identities, which helps a short run (Goyal et al. 2017).
         folder: CIFAR-10's binary files (trained on with crops and flips); None trains on scikit-learn's digits.
         checkpoint: where to keep the state after each epoch; of nets for the digits, the pages of a build share one.
+        bf16: train in mixed precision, as `fit` has it; such a net is not shared.
     """
     data = images_of(folder)
     zero_init_residual = residual and zero_init
-    if checkpoint is None and folder is None:
+    if checkpoint is None and folder is None and not bf16:
         checkpoint = shared_checkpoint(depth, residual, zero_init_residual, recipe)
     with alone(recipe.seed):
         model = CifarNet(depth, residual=residual, zero_init_residual=zero_init_residual, in_channels=data.channels)
         augment = crop_and_flip if folder else None
-        history = fit(model, data, recipe, augment=augment, checkpoint=checkpoint, progress=False)
+        history = fit(model, data, recipe, augment=augment, checkpoint=checkpoint, bf16=bf16, progress=False)
     return model, history
 
 
@@ -61,72 +58,6 @@ def shared_checkpoint(*net: Any) -> Path | None:
     """
     folder = os.environ.get("RESIDUAL_CHECKPOINTS")
     return Path(folder, hashlib.sha256(repr(net).encode()).hexdigest() + ".safetensors") if folder else None
-
-
-THOUSAND = 1004  # layers, 6n + 2
-ARMS: Mapping[str, Mapping[str, Any]] = {
-    "plain": {"residual": False},
-    "original": {},
-    "original, branches start at zero": {"zero_init_residual": True},
-    "pre-activation": {"block": PreActBlock},
-}
-# He et al. 2016, Table 3: test error on CIFAR-10 in percent, by depth, of bottleneck nets from 164 layers on.
-PAPER_ERRORS = {
-    "original": {110: 6.61, 164: 5.93, 1001: 7.61},
-    "pre-activation": {110: 6.37, 164: 5.46, 1001: 4.92},
-}
-
-
-@dataclass(frozen=True)
-class Steps:
-    """A net in its first steps on one batch.
-
-    Attributes:
-        arm: its name.
-        seed: of weights and batch.
-        losses: before each step, and after the last one; the run ends where a gradient is not finite.
-        gradients: norm of the gradient over all weights, before each step.
-    """
-
-    arm: str
-    seed: int
-    losses: tuple[float, ...]
-    gradients: tuple[float, ...]
-
-    @property
-    def finite(self) -> bool:
-        return all(math.isfinite(norm) for norm in self.gradients)
-
-
-def first_steps(arm: str, seed: int, *, depth: int = THOUSAND, steps: int = 4, images: int = 32) -> Steps:
-    """Train on the same few digits at He's first learning rate, 0.1: whoever can learn anything can learn these.
-
-    Raises:
-        ValueError: for an arm that is not in `ARMS`, or a depth that `CifarNet` does not have.
-    """
-    if arm not in ARMS:
-        raise ValueError(f"arm must be one of {tuple(ARMS)}, got {arm!r}")
-    data = digits()
-    with alone(seed):
-        batch = torch.randperm(len(data.train_images))[:images]
-        x, y = data.train_images[batch], data.train_labels[batch]
-        net = CifarNet(depth, in_channels=data.channels, width=4, **ARMS[arm])
-        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, foreach=True)
-        losses, gradients = [], []
-        for _ in range(steps):
-            loss = F.cross_entropy(net(x), y)
-            optimizer.zero_grad()
-            loss.backward()
-            losses.append(loss.item())
-            gradients.append(
-                torch.nn.utils.get_total_norm([p.grad for p in net.parameters() if p.grad is not None]).item()
-            )
-            if not math.isfinite(gradients[-1]):
-                return Steps(arm, seed, tuple(losses), tuple(gradients))
-            optimizer.step()
-        with torch.no_grad():
-            losses.append(F.cross_entropy(net(x), y).item())
-    return Steps(arm, seed, tuple(losses), tuple(gradients))
 
 
 IMAGE = (3, 224, 224)

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from residual_book.style import INK, RESIDUAL, Drawing, figure, styled
+from residual_book.sheets import SMALLEST
+from residual_book.style import INK, RESIDUAL, Drawing, figure, narrow, styled
 
 
 def sensitivity(function: Callable[[Tensor], Tensor], x: Tensor, *, unit: tuple[int, int] | None = None) -> Tensor:
@@ -29,7 +30,7 @@ def sensitivity(function: Callable[[Tensor], Tensor], x: Tensor, *, unit: tuple[
 @styled
 def sights(maps: Mapping[str, Tensor], alt: str) -> Drawing:
     """One panel per sensitivity (H, W), by its title: the larger the darker, and empty where it is zero."""
-    drawing, panels = figure(len(maps), height=2.9 if len(maps) == 3 else 3.3)
+    drawing, panels = figure(len(maps), height=2.9 if len(maps) == 3 else 3.3, beside=1.8 if len(maps) == 3 else 2.1)
     for axes, (title, pixels) in zip(panels, maps.items(), strict=True):
         rows = pixels.tolist()
         largest = max(map(max, rows))
@@ -50,9 +51,10 @@ def _pixel(axes: Axes, row: int, column: int, share: float) -> None:
 
 def weight_bars(axes: Axes, bars: Mapping[str, tuple[int, str]], color: Callable[[str], str], size: float = 11) -> None:
     """One horizontal bar per name: a number of weights, and beside it what one output sees of the input."""
+    between, size = (",\n", SMALLEST) if narrow() else (", ", size)
     for row, (name, (weights, sees)) in enumerate(bars.items()):
         axes.barh(row, weights, height=0.62, color=color(name))
-        note = f"{weights:,}, sees {sees}"
+        note = f"{weights:,}{between}sees {sees}"
         axes.annotate(note, (weights, row), (5, 0), textcoords="offset points", va="center", size=size)
     axes.set_yticks(range(len(bars)), list(bars))
     axes.set_ylim(len(bars) - 0.4, -0.6)

@@ -1,6 +1,6 @@
 """Recorded benchmarks, read back and drawn: how many times as fast as its peer an arm was.
 
-Told in `book/part2/resnet.md`, `training.md` and `jax.md`. `benchmarks/parts/turns.py` measures and writes them.
+Told in `book/part2/training.md`, `book/part2/running.md` and `book/appendix/jax.md`. `benchmarks/parts/turns.py` measures and writes them.
 """
 
 from collections.abc import Sequence
@@ -100,5 +100,5 @@ def times_as_fast(speeds: Sequence[Speed], alt: str) -> Drawing:
         title = f"{images} image" if images == 1 else f"{images} images"
         axes.set(title=title, xlabel=f"times as fast as {peer}", ylim=(len(arms) - 0.5, -0.5))
     panels[0].set_yticks(range(len(arms)), arms)
-    panels[-1].legend(loc="upper right")
+    drawing.legend(*panels[-1].get_legend_handles_labels(), loc="outside upper right", ncols=len(nets))
     return Drawing(drawing, alt)

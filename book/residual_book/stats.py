@@ -35,15 +35,15 @@ class Interval:
         return f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
-    """Mean of `values`, one per seed, with Student's t interval at 95 %.
+def mean_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
+    """Mean of `values`, one per seed, with Student's t interval.
 
     Raises:
         ValueError: for fewer than two values (one seed has no interval), or values that are not finite.
     """
     array = _checked(values, needed=2)
-    mean, half = float(array.mean()), float(stats.t.ppf((1 + CONFIDENCE) / 2, len(array) - 1) * stats.sem(array))
-    return Interval(mean, mean - half, mean + half, len(array))
+    mean, half = float(array.mean()), float(stats.t.ppf((1 + confidence) / 2, len(array) - 1) * stats.sem(array))
+    return Interval(mean, mean - half, mean + half, len(array), confidence)
 
 
 def median_interval(values: Sequence[float]) -> Interval:
@@ -73,6 +73,11 @@ def mean_over(runs: Iterable[R], value: Callable[[R], float]) -> Interval:
     return mean_interval([value(run) for run in runs])
 
 
+def seeds_of(runs: Iterable[Seeded]) -> tuple[int, ...]:
+    """The seeds of `runs`, each once, from the least on."""
+    return tuple(sorted({run.seed for run in runs}))
+
+
 def pairs(first: Iterable[S], second: Iterable[T]) -> list[tuple[S, T]]:
     """Runs of two arms side by side, seed by seed.
 
@@ -86,9 +91,11 @@ def pairs(first: Iterable[S], second: Iterable[T]) -> list[tuple[S, T]]:
     return list(zip(left, right, strict=True))
 
 
-def mean_difference(first: Iterable[S], second: Iterable[S], value: Callable[[S], float]) -> Interval:
+def mean_difference(
+    first: Iterable[S], second: Iterable[S], value: Callable[[S], float], *, confidence: float = CONFIDENCE
+) -> Interval:
     """`mean_interval` of a value of the first arm's run minus that of the second's, seed by seed."""
-    return mean_interval([value(a) - value(b) for a, b in pairs(first, second)])
+    return mean_interval([value(a) - value(b) for a, b in pairs(first, second)], confidence=confidence)
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> float:

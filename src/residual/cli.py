@@ -9,7 +9,7 @@ import typer
 
 app = typer.Typer(
     name="residual",
-    help="Train residual networks; simulate, check and inspect the records they watch.",
+    help="Train and export residual networks; simulate, check and inspect the records they watch.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -119,6 +119,20 @@ def train(
         raise ValueError(f"images must be --data digits or --cifar10 FOLDER, got --data {data} and --cifar10 {cifar10}")
     recipe = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
     train_cifar_net(out, folder=cifar10, depth=depth, residual=not plain, checkpoint=checkpoint, **recipe)
+
+
+@app.command()
+def export(
+    weights: Annotated[Path, typer.Argument(help="Safetensors file, as train writes it.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="ONNX file to write the network to.", show_default=False)],
+    opset: Annotated[int, typer.Option(help="Version of ONNX's operators; older runtimes need a lower one.")] = 20,
+) -> None:
+    """Write a trained network as ONNX, once ONNX Runtime has given torch's logits with it."""
+    from residual.vision import load_network
+    from residual.vision.export import export as write
+
+    difference = write(load_network(weights), out, opset=opset)
+    print(f"{out}: logits differ from torch's by {difference:.1g} of the largest at most")
 
 
 if __name__ == "__main__":

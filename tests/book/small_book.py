@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-STATIC = ("book.css", "diagrams.js", "favicon.svg", "logo.svg")  # the fetched packages play no part here
+STATIC = ("book.css", "diagrams.js", "favicon.svg", "ledger.js", "logo.svg")  # the fetched packages play no part here
 
 FRONT = """jupytext:
   text_representation:
@@ -70,6 +70,12 @@ print("six times seven:", 6 * 7)
 """
 
 
+GATHERED = (
+    "claims-summary", "claims-forest", "claims-ledger", "source-scorecards", "drafts-table",
+    "execution-status", "bibliography",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Build:
     """How a build ended: exit code, all that it said, and the pages whose cells ran, in the order of the contents."""
@@ -109,7 +115,7 @@ class SmallBook:
         book.page("alone", ALONE)
         book.put(
             "book/appendix.md",
-            "# Appendix\n\n```{claims-ledger}\n```\n\n```{execution-status}\n```\n\n```{bibliography}\n```\n",
+            "# Appendix\n\n" + "".join(f"```{{{name}}}\n```\n\n" for name in GATHERED),
         )
         book.contents("chain", "reader", "alone", "appendix")
         return book

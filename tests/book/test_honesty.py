@@ -1,6 +1,7 @@
 """Each check of the book, broken on purpose and seen caught, in a small book that the real build command builds."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -16,8 +17,9 @@ from bs4 import BeautifulSoup
 from small_book import SmallBook
 
 import execution
-import ledger
 import page_run
+import status
+from residual_book import replication
 from residual_book.recording import provenance
 
 COMMIT = r"([0-9a-f]{12}(\+changes)?|unknown)"
@@ -251,7 +253,7 @@ def test_a_page_that_runs_alone_has_both_cores(small_book: SmallBook) -> None:
     assert (build.code, build.ran) == (0, ["reader"])
     assert "workers: 2" in text_of(small_book, "reader")
     assert "Run in" in text_of(small_book, "reader")
-    assert "on 2 of the machine's cores" in text_of(small_book, "reader")
+    assert "on 2 cores" in text_of(small_book, "reader")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -305,8 +307,8 @@ def text_of(book: SmallBook, page: str) -> str:
 
 
 def tables(book: SmallBook) -> list[str]:
-    found = BeautifulSoup(book.html("appendix"), "html.parser").find_all("table")
-    assert len(found) == 2
+    found = BeautifulSoup(book.html("appendix"), "html.parser").select("table, details")
+    assert found
     return [str(table) for table in found]
 
 
@@ -319,45 +321,129 @@ def source_of(book: SmallBook, page: str) -> str:
 
 def test_the_ledger_lists_the_claim(built_book: SmallBook) -> None:
     soup = BeautifulSoup(built_book.html("appendix"), "html.parser")
-    rows = soup.select("table.ledger tbody tr")
-    assert len(rows) == 1
-    claimed, says, measured, verdict = rows[0].find_all("td")
-    assert claimed.a.get_text().strip() == "The answer is above zero, even for a < b."
-    assert claimed.code.get_text() == "answer() > 0"
-    assert "all answers are positive" in says.get_text()
-    assert re.search(r"He et al\. \[2015\], section 9", " ".join(says.get_text().split()))
-    assert measured.get_text().strip() == "42 (40.5 to 43.5) points, seeds 0 to 2, 5"
-    assert verdict.get_text().strip() == "corrected"
-    page, _, anchor = str(claimed.a["href"]).partition("#")
-    assert page == "chain.html"
+    (page,) = soup.select("details.claims-of-page")
+    assert page.summary is not None
+    assert " ".join(page.summary.get_text().split()) == "Page chain 1 corrected"
+    (entry,) = page.select("details.claim-entry")
+    assert entry.summary is not None
+    said = " ".join(entry.summary.get_text().split())
+    assert said == f"The answer is above zero, even for a < b. corrected, {replication.UNTRIED}"
+    assert {name: entry[f"data-{name}"] for name in ("source", "verdict")} == {
+        "source": "he2015",
+        "verdict": "corrected",
+    }
+    source, here, rule = (" ".join(line.get_text().split()) for line in entry.find_all("p"))
+    assert re.search(r"He et al\. \[2015a\], section 9: all answers are positive\.$", source)
+    assert here == "Here: 42 (40.5 to 43.5) points, seeds 0 to 2, 5."
+    assert rule == "The rule: answer() > 0. Where it is checked"
+    assert entry.a is not None
+    link = entry.find_all("a")[-1]
+    page_name, _, anchor = str(link["href"]).partition("#")
+    assert page_name == "chain.html"
     target = BeautifulSoup(built_book.html("chain"), "html.parser").find(id=anchor)
     assert target is not None
     assert "The answer is above zero, even for a < b." in target.get_text()
+
+
+def test_claims_are_counted_and_can_be_taken_away(built_book: SmallBook) -> None:
+    soup = BeautifulSoup(built_book.html("appendix"), "html.parser")
+    verdicts, standings = (
+        [[" ".join(cell.get_text().split()) for cell in row.find_all("td")] for row in table.select("tbody tr")]
+        for table in soup.select("table.tally")
+    )
+    assert [row[:2] for row in verdicts] == [["1", "corrected"]]
+    assert standings == [["1", replication.UNTRIED]]
+    (row,) = soup.select("table.scorecards tbody tr")
+    assert [" ".join(cell.get_text().split()) for cell in row.find_all("td")] == [
+        "He et al. [2015a]",
+        "1",
+        "1 corrected",
+        "",
+    ]
+    (claim,) = json.loads((built_book.folder / "_build/html/claims.json").read_text())["claims"]
+    assert (claim["id"], claim["page"], claim["rule"]) == ("answer-positive", "chain", "answer() > 0")
+    assert claim["standing"] == replication.UNTRIED
+
+
+def recorded(book: SmallBook, **changes: object) -> None:
+    """Put a record of fresh seeds beside the book, as `residual-book replicate` writes it."""
+    entry = {
+        "id": "answer-positive", "page": "chain", "statement": "The answer is above zero, even for a < b.",
+        "rule": "answer() > 0", "value": 41.0, "low": 40.0, "high": 42.0, "unit": "points", "held": True,
+    }  # fmt: skip
+    run = {"page": "chain", "sentences": "-", "provenance": {}, "claims": [entry | changes]}
+    book.put(
+        "results/replication.json",
+        json.dumps({"command": "-", "provenance": {}, "seeds": [100, 101], "runs": [run]}),
+    )
+
+
+def test_a_claim_that_held_on_fresh_seeds_says_so(small_book: SmallBook) -> None:
+    small_book.put("book/index.md", "# A small book\n\n{claims}`held` of {claims}`tried` held, {claims}`share`.\n")
+    recorded(small_book)
+    build = small_book.build()
+    assert (build.code, build.ran) == (0, []), build.output
+    assert "1 of 1 held, 100%." in text_of(small_book, "index")
+    appendix = text_of(small_book, "appendix")
+    assert f"corrected, {replication.HELD}" in appendix
+    assert "On fresh seeds: 41 (40 to 42) points." in appendix
+    bar = BeautifulSoup(small_book.html("appendix"), "html.parser").select_one(".forest li .bar")
+    assert bar is not None
+    assert bar["style"] == "left:27.8%;width:22.2%"  # of three half-widths to either side: 40 to 42 in 40.5 to 43.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"held": False}, replication.FAILED),
+        ({"statement": "The answer is above one."}, replication.CHANGED),
+        ({"id": "another"}, replication.UNTRIED),
+    ],
+)
+def test_a_claim_that_does_not_stand_on_fresh_seeds_fails(
+    small_book: SmallBook, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], said: str
+) -> None:
+    recorded(small_book, **changes)
+    for _ in range(2):
+        build = small_book.build()
+        assert build.code != 0
+        assert f"chain: claim 'answer-positive' {said}" in build.output
+    monkeypatch.setenv("RESIDUAL_DRAFT", "1")  # while somebody writes
+    build = small_book.build()
+    assert build.code == 0, build.output
+    assert said in text_of(small_book, "appendix")
 
 
 def test_the_status_page_lists_every_page(built_book: SmallBook) -> None:
     soup = BeautifulSoup(built_book.html("appendix"), "html.parser")
     head = soup.select_one("table.status thead")
     assert head is not None
-    assert "budget 120 s" in head.get_text()
+    assert "budget 4 min" in head.get_text()
     assert "budget 3 GB" in head.get_text()
     rows = {
         r.td.get_text().strip(): [td.get_text().strip() for td in r.find_all("td")[1:]]
         for r in soup.select("table.status tbody tr")
     }
-    assert list(rows) == ["chain", "reader", "alone", "appendix", "index"]
+    assert list(rows) == ["Page chain", "Page reader", "Page alone", "Appendix", "A small book"]
     for page in ("chain", "reader", "alone"):
-        time, memory, commit = rows[page]
-        assert re.fullmatch(r"\d+\.\d s on [12] of 2 cores", time)
+        time, memory, commit = rows[f"Page {page}"]
+        assert re.fullmatch(r"\d+ s", time)
         assert re.fullmatch(r"\d\.\d\d GB", memory)
         assert re.fullmatch(COMMIT, commit)
-    assert rows["index"][0] == "not run: only a cover"
-    assert rows["appendix"][0] == "not run: gathers"
+    assert rows["A small book"][0] == "not run: only a cover"
+    assert rows["Appendix"][0] == "not run: gathers"
 
 
-@pytest.mark.parametrize(("value", "said"), [(119.9, ""), (120, ""), (120.1, " **over budget**")])
+@pytest.mark.parametrize(("value", "said"), [(239.9, ""), (240, ""), (240.1, " **over budget**")])
 def test_over_budget_is_said(value: float, said: str) -> None:
-    assert ledger._over(value, ledger.PAGE_SECONDS) == said
+    assert status.over(value, status.PAGE_SECONDS) == said
+
+
+def test_times_are_of_one_core_and_for_readers() -> None:
+    assert status.core_seconds({"seconds": 50.0, "cores": 2}) == 100
+    assert [status.minutes(s) for s in (0.4, 59.4, 59.6, 80, 240, 3600)] == [
+        "0 s", "59 s", "1 min", "1 min 20 s", "4 min", "60 min",
+    ]  # fmt: skip
 
 
 def test_every_foot_says_how_the_page_was_made(built_book: SmallBook) -> None:
@@ -373,7 +459,5 @@ def test_every_foot_says_how_the_page_was_made(built_book: SmallBook) -> None:
         if page in ("index", "appendix"):
             assert "This page runs no code: " in text
         else:
-            assert re.search(
-                r"Run in \d+\.\d s on [12] of the machine's cores, with at most \d\.\d\d GB of memory\.", text
-            )
+            assert re.search(r"Run in \d+ s on (one core|2 cores), with at most \d\.\d\d GB of memory\.", text)
             assert ("Seeds: 0, 1, 2, 5." if page == "chain" else "No random numbers") in text

@@ -133,7 +133,7 @@ def test_it_has_the_code_of_the_page_with_outputs_and_captions(page: str, notebo
             kinds = {kind for output in shown.outputs for kind in output.get("data", ())}
             assert {"image/svg+xml", "image/png"} <= kinds, cell.source
             below = notebook.cells[notebook.cells.index(shown) + 1]
-            assert re.match(r"\*\*Fig\. \d+\.\*\* \S", below.source), below.source
+            assert re.match(r"\*\*Fig\. \d+\.\d+\.\*\* \S", below.source), below.source
 
 
 def quickest(site: Path) -> list[str]:
@@ -339,7 +339,7 @@ READS = [
     r"Costs \$5, a_b, 5\*6\*7 and `x | y`, where a \< b. See [chain](chain.ipynb), the appendix, "
     "[the tables](#Tables,-in-short), [Fig. 1](#Page-full), [Table 1](#Tables,-in-short), "
     "[(1)](#cell-id=the-quoted-heading), [Theorem 1](#cell-id=the-quoted-heading), [Exercise 1](#cell-id=ex-find), "
-    "[a site](https://example.org/a_b), [[He *et al.*, 2015](https://arxiv.org/abs/1512.03385)], "
+    "[a site](https://example.org/a_b), [[He *et al.*, 2015a](https://arxiv.org/abs/1512.03385)], "
     "and He *et al.* [[2016](https://arxiv.org/abs/1603.05027)].",
     "**Fig. 1.** A *dot* of size $x^2$.\n\nThere are 3.",
     "| a | b |\n| --- | --- |\n| `x \\| y` | one \\| two |",

@@ -49,9 +49,29 @@ LOOK = """() => {
     }
     if (diagram.textContent.includes("Syntax error")) say("diagram with an error", diagram);
   }
-  for (const drawing of document.querySelectorAll("article .drawing svg, article img")) {
+  for (const drawing of document.querySelectorAll("article .drawing, article img")) {
     const name = drawing.getAttribute(drawing.localName === "img" ? "alt" : "aria-label");
     if (!name || name.trim().length < 10) say("drawing without a text that tells what it shows", drawing);
+  }
+  for (const drawing of document.querySelectorAll("article .drawing")) {
+    if (!drawing.clientWidth) continue;  // in a solution that is folded away
+    const layouts = [...drawing.children].filter(svg => svg.getBoundingClientRect().width);
+    if (layouts.length !== 1) say(`drawing in ${layouts.length} layouts`, drawing);
+    const box = layouts[0].getBoundingClientRect();
+    const scrolls = drawing.scrollWidth > drawing.clientWidth + 1;
+    if (scrolls || box.left < 0 || box.right > innerWidth) say("drawing that is cut", drawing);
+    for (const text of layouts[0].querySelectorAll("text")) {
+      const name = `${text.textContent.trim()} in ${drawing.getAttribute("aria-label").slice(0, 60)}`;
+      const sizes = [text, ...text.querySelectorAll("tspan")].map(part => parseFloat(getComputedStyle(part).fontSize));
+      const shape = text.getScreenCTM();
+      const size = Math.max(...sizes.slice(sizes.length > 1 ? 1 : 0)) * Math.hypot(shape.a, shape.b);
+      if (size < (innerWidth < 600 ? 11 : 10)) wrong.push(`text of ${size.toFixed(1)} pixels: ${name}`);
+      const place = text.getBoundingClientRect();
+      if (place.left < box.left - 2 || place.right > box.right + 2) wrong.push(`text that is cut: ${name}`);
+    }
+  }
+  for (const code of document.querySelectorAll("article :is(.literal-block-wrapper, .cell_input) pre")) {
+    if (innerWidth >= 1280 && code.scrollWidth > code.clientWidth + 1) say("code that is cut", code);
   }
   for (const image of document.querySelectorAll("img")) {
     if (!image.hasAttribute("alt")) say("image without alt", image);
@@ -200,4 +220,22 @@ def test_from_a_file(site: Path, visit: Visit, page_with_diagram: str) -> None:
     tab = visit.open((site / page_with_diagram).as_uri())
     assert tab.locator("mjx-container").count()
     assert tab.evaluate(LOOK) == []
+    assert visit.wrong == []
+
+
+def test_the_ledger_can_be_narrowed_and_a_claim_be_linked_to(site: Path, visit: Visit) -> None:
+    address = (site / "appendix" / "claims.html").as_uri()
+    tab = visit.open(address)
+    entries = tab.locator("details.claim-entry")
+    every = entries.count()
+    assert tab.locator("details.claims-of-page[open]").count() == 0
+    tab.select_option("select[name=verdict]", "confirmed")
+    shown = tab.locator("details.claim-entry:visible")
+    verdicts = shown.evaluate_all("entries => entries.map(entry => entry.dataset.verdict)")
+    assert set(verdicts) == {"confirmed"}
+    assert tab.inner_text("form.ledger-filter output") == f"{len(verdicts)} of {every} claims"
+    tab.select_option("select[name=verdict]", "")
+    assert tab.locator("details.claims-of-page:visible").count() == tab.locator("details.claims-of-page").count()
+    last = entries.last.get_attribute("id")
+    assert visit.open(f"{address}#{last}").locator(f"#{last} > p").first.is_visible()
     assert visit.wrong == []

@@ -13,7 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from residual_book import claims
-from residual_book.claims import Claim, ClaimError, Verdict, confirmed, corrected, not_testable, number, refuted
+from residual_book.claims import (
+    Claim,
+    ClaimError,
+    Verdict,
+    confirmed,
+    corrected,
+    extended,
+    judging,
+    no_verdict,
+    not_testable,
+    number,
+    refuted,
+    scoped,
+)
 from residual_book.stats import Interval, mean_interval
 
 
@@ -102,6 +115,9 @@ def test_other_ids_are_refused(shown: list[Claim], id: str) -> None:
         (confirmed, "confirmed"),
         (corrected, "corrected"),
         (refuted, "refuted"),
+        (scoped, "scoped"),
+        (extended, "extended"),
+        (no_verdict, "no verdict"),
         (not_testable, "not testable here"),
     ],
 )
@@ -205,3 +221,13 @@ def test_numbers_for_readers(value: float, text: str) -> None:
 def test_a_shown_number_is_within_half_a_percent(value: float) -> None:
     text = number(value).replace(",", "").translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")).replace("×10", "e")
     assert float(text) == pytest.approx(value, rel=0.005001, abs=0)
+
+
+def test_claims_measured_again_are_collected_and_stop_nothing(shown: list[Claim]) -> None:
+    with judging() as outcomes:
+        check(id="holds-again")
+        check(id="fails-now", holds=False)
+    assert [(outcome.claim.id, outcome.held) for outcome in outcomes] == [("holds-again", True), ("fails-now", False)]
+    assert shown == []
+    with pytest.raises(ClaimError):
+        check(id="fails-now", holds=False)

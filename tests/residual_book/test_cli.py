@@ -40,14 +40,21 @@ def test_arguments_reach_the_experiment(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(degradation, "record", lambda *arguments, **options: called.append((arguments, options)))
     paths = ["degradation", "--cifar10", "folder", "--out", "runs.json"]
     run(cli.main, *paths)
-    given = ["--label", "copy", "--depths", "8,14", "--seeds", "3", "--epochs", "9", "--workers", "5"]
-    run(cli.main, *paths, *given)
+    given = ["--label", "copy", "--nets", "plain-8,residual-14", "--seeds", "3", "--epochs", "9", "--bf16"]
+    run(cli.main, *paths, *given, "--workers", "5")
     (positional, default), (_, options) = called
     assert positional == (Path("runs.json"), Path("folder"))
     assert default["recipe"] == degradation.CIFAR10_RECIPE
-    assert (default["depths"], default["seeds"], default["label"]) == ([20, 56], [0, 1], "CIFAR-10")
-    assert options["recipe"].epochs == 9
-    assert (options["depths"], options["seeds"], options["label"], options["workers"]) == ([8, 14], [3], "copy", 5)
+    assert (default["nets"], default["seeds"]) == (list(degradation.CIFAR10_NETS), [0, 1, 2])
+    assert (default["label"], default["bf16"]) == ("CIFAR-10", False)
+    assert (options["recipe"].epochs, options["bf16"], options["workers"]) == (9, True, 5)
+    assert (options["nets"], options["seeds"], options["label"]) == (["plain-8", "residual-14"], [3], "copy")
+
+
+def test_an_unknown_net_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    message = said(cli.main, capsys, "degradation", "--cifar10", "x", "--out", "y", "--nets", "plain-8,wide-8")
+    assert message.startswith("residual-book: nets must be named ARM-DEPTH, with an arm of plain, residual, ")
+    assert message.endswith(", got 'wide-8'\n")
 
 
 def test_arguments_reach_the_ablation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,15 +63,17 @@ def test_arguments_reach_the_ablation(monkeypatch: pytest.MonkeyPatch) -> None:
     paths = ["ablation", "--cifar10", "folder", "--out", "runs.json"]
     run(cli.main, *paths)
     given = ["--without", "nothing,weight decay", "--images", "500", "--seeds", "3", "--epochs", "9"]
-    run(cli.main, *paths, *given, "--label", "copy", "--workers", "5")
+    run(cli.main, *paths, *given, "--label", "copy", "--workers", "5", "--rates", "0.03,0.1", "--bf16")
     (positional, default), (_, options) = called
     assert positional == (Path("runs.json"), Path("folder"))
     assert default["recipe"] == ablation.RECIPE
-    assert (default["pieces"], default["seeds"]) == (list(ablation.WITHOUT), [0, 1, 2])
-    assert (default["images"], default["label"]) == (10_000, "CIFAR-10")
+    assert (default["pieces"], default["seeds"]) == (list(ablation.WITHOUT), list(range(10)))
+    assert (default["images"], default["label"]) == (None, "digits")
+    assert (default["rates"], default["bf16"]) == ([ablation.RECIPE.peak_lr], False)
     assert options["recipe"].epochs == 9
     assert (options["pieces"], options["seeds"], options["images"]) == (["nothing", "weight decay"], [3], 500)
     assert (options["label"], options["workers"]) == ("copy", 5)
+    assert (options["rates"], options["bf16"]) == ([0.03, 0.1], True)
 
 
 def test_an_unknown_piece_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +82,12 @@ def test_an_unknown_piece_is_refused(capsys: pytest.CaptureFixture[str]) -> None
     assert message.endswith(", got 'dropout'\n")
 
 
-@pytest.mark.parametrize(("option", "given"), [("--seeds", "0 1"), ("--seeds", ""), ("--depths", "20,")])
+def test_rates_are_numbers_of_any_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    message = said(cli.main, capsys, "after-training", "--out", "y", "--rates", "0.1 0.2")
+    assert message == "residual-book: --rates must be numbers with commas between, got '0.1 0.2'\n"
+
+
+@pytest.mark.parametrize(("option", "given"), [("--seeds", "0 1"), ("--seeds", ""), ("--seeds", "20,")])
 def test_numbers_have_commas_between(capsys: pytest.CaptureFixture[str], option: str, given: str) -> None:
     message = said(cli.main, capsys, "degradation", "--cifar10", "x", "--out", "y", option, given)
     assert message == f"residual-book: {option} must be whole numbers with commas between, got {given!r}\n"

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from residual_book.stats import Interval, mean_difference, mean_interval, mean_over, median_interval, pairs, slope
+from residual_book.stats import (
+    Interval,
+    mean_difference,
+    mean_interval,
+    mean_over,
+    median_interval,
+    pairs,
+    seeds_of,
+    slope,
+)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30))
@@ -85,6 +94,10 @@ def test_arms_are_paired_by_seed_whatever_their_order() -> None:
     assert pairs(first, second) == [(first[1], second[0]), (first[0], second[1])]
     assert mean_difference(first, second, lambda run: run.error) == mean_interval([3.0, 2.5])
     assert mean_over(first, lambda run: run.error) == mean_interval([5.0, 4.0])
+
+
+def test_seeds_are_each_counted_once() -> None:
+    assert seeds_of([Run(3, 5.0), Run(0, 4.0), Run(3, 1.0)]) == (0, 3)
 
 
 @pytest.mark.parametrize("seeds", [[0], [0, 2], [0, 1, 1]])

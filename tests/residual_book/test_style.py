@@ -8,8 +8,10 @@ from typing import Any
 
 import matplotlib
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
+from residual_book import sheets
 from residual_book import style as plots
 from residual_book.stats import Interval
 from residual_book.style import Drawing, Look, table
@@ -58,7 +60,7 @@ def test_ink_is_the_color_of_the_page() -> None:
 def test_text_stays_text() -> None:
     root = ET.fromstring(drawing().svg())
     said = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert said.count("A title") == 2
+    assert said.count("A title") == 4  # two panels, in two layouts
 
 
 def test_the_name_is_the_alt_text() -> None:
@@ -66,6 +68,76 @@ def test_the_name_is_the_alt_text() -> None:
     root = ET.fromstring(drawing(alt).svg())
     assert root.get("aria-label") == alt
     assert root.get("role") == "img"
+
+
+def test_the_narrow_layout_stacks_panels_and_moves_legends_below() -> None:
+    made = drawing()
+    wide, narrow = made.figure, made.narrow
+    assert narrow is not None
+    assert narrow.get_figwidth() == sheets.NARROW < wide.get_figwidth()
+    narrow.draw_without_rendering()
+    first, second = (axes.get_window_extent() for axes in narrow.axes)
+    assert first.y0 > second.y1
+    assert first.x0 == pytest.approx(second.x0)
+    for axes in narrow.axes:
+        legend, own = axes.get_legend(), axes.get_window_extent()
+        assert legend is not None
+        assert not any(legend.get_window_extent().overlaps(other.get_window_extent()) for other in narrow.axes)
+        assert legend.get_window_extent().y1 < own.y0
+    assert min(text.get_fontsize() for text in narrow.findobj(Text)) >= sheets.SMALLEST
+
+
+def test_the_narrow_layout_is_in_the_same_text_and_not_shown() -> None:
+    root = ET.fromstring(drawing().svg())
+    (narrow,) = (el for el in root if el.get("class") == "narrow")
+    assert narrow.get("display") == "none"
+    assert [el.text for el in narrow.iter("{http://www.w3.org/2000/svg}text")].count("A title") == 2
+
+
+def test_a_drawing_of_parts_is_laid_out_as_a_whole() -> None:
+    @plots.styled
+    def whole() -> Drawing:
+        assert drawing().narrow is None  # it is for the sheet that is being drawn
+        return drawing()
+
+    made = whole()
+    assert made.narrow is not None
+    assert made.figure.get_figwidth() > made.narrow.get_figwidth()
+
+
+def test_what_draws_must_return_a_drawing() -> None:
+    def axes_only() -> Any:
+        return plots.figure()[0]
+
+    with pytest.raises(TypeError, match="axes_only must return a Drawing"):
+        plots.styled(axes_only)()
+
+
+@pytest.mark.parametrize(
+    ("text", "letters", "folded"),
+    [
+        ("short", 10, "short"),
+        ("a name that is long", 10, "a name\nthat is\nlong"),
+        ("two lines,\nof which one is long", 12, "two lines,\nof which one\nis long"),
+        ("$a + b$ is a formula", 5, "$a + b$ is a formula"),
+        ("unbreakable-as-it-is", 5, "unbreakable-as-it-is"),
+    ],
+)
+def test_labels_are_folded_between_words(text: str, letters: int, folded: str) -> None:
+    assert sheets._fold(text, letters) == folded
+
+
+def test_powers_of_ten_are_plain_text() -> None:
+    @plots.styled
+    def powers() -> Drawing:
+        figure, (axes,) = plots.figure()
+        axes.plot([1, 2], [1e-4, 1e5])
+        axes.set(yscale="log", yticks=[1e-3, 1e5])
+        return Drawing(figure, "A line.")
+
+    said = [el.text for el in ET.fromstring(powers().svg()).iter("{http://www.w3.org/2000/svg}text")]
+    assert "10⁻³" in said
+    assert "10⁵" in said
 
 
 def test_nothing_in_it_depends_on_the_day() -> None:

@@ -9,7 +9,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from residual.vision import CifarNet, load_weights, resnet18, save_weights
+from residual.vision import (
+    Bottleneck,
+    CifarNet,
+    PreActBlock,
+    ResNet,
+    load_network,
+    load_weights,
+    resnet18,
+    save_weights,
+)
 
 ran: list[str] = []
 
@@ -44,6 +53,41 @@ def test_safetensors_there_and_back(tmp_path: Path) -> None:
     assert same(first, second)
     assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
     assert load_file(tmp_path / "w.safetensors").keys() == first.state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        CifarNet(8, width=4, residual=False, num_classes=3),
+        CifarNet(8, width=4, block=PreActBlock, shortcut="B", in_channels=1),
+        ResNet(Bottleneck, (1, 2), width=4, v1=True, shortcut="C", small_images=True),
+    ],
+    ids=["plain", "preact", "v1"],
+)
+def test_a_file_says_which_network_it_is_of(saved: ResNet, tmp_path: Path) -> None:
+    save_weights(saved, tmp_path / "w.safetensors")
+    loaded = load_network(tmp_path / "w.safetensors")
+    assert not loaded.training
+    assert (str(loaded), type(loaded)) == (str(saved.eval()), type(saved))
+    images = torch.randn(2, saved.in_channels, 9, 12)
+    with torch.no_grad():
+        assert torch.equal(loaded(images), saved(images))
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (None, "does not say of which network it is"),
+        ("resnet18", "expected a network of residual.vision, got 'resnet18'"),
+        ('{"net": "Module", "block": "BasicBlock"}', "KeyError"),
+        ('{"net": "CifarNet", "block": "BasicBlock", "depth": 9}', "depth must be"),
+        ('{"net": "CifarNet", "block": "BasicBlock", "depth": 14}', "weights are not those of this CifarNet"),
+    ],
+)
+def test_a_file_that_says_nothing_or_nonsense(told: str | None, said: str, tmp_path: Path) -> None:
+    save_file(net().state_dict(), tmp_path / "w.safetensors", told and {"architecture": told})
+    with pytest.raises(ValueError, match=said):
+        load_network(tmp_path / "w.safetensors")
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".th"])

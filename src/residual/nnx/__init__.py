@@ -2,7 +2,7 @@
 
 Blocks and nets have the names and arguments of `residual.vision`. `from_torch` and `to_torch` carry weights over,
 `sgd`, `train_step` and `predict` are compiled, and `residual.nnx.parallel` spreads a batch over devices. Told in
-`book/part2/jax.md`.
+`book/appendix/jax.md`.
 """
 
 from residual.extras import need

@@ -1,4 +1,4 @@
-"""The blocks of `residual.vision` in Flax NNX: basic, bottleneck and pre-activation. Told in `book/part2/jax.md`.
+"""The blocks of `residual.vision` in Flax NNX: basic, bottleneck and pre-activation. Told in `book/appendix/jax.md`.
 
 Arguments, methods and errors are those of the torch blocks. `rngs` are the random numbers that weights are made from.
 """

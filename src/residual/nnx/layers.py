@@ -1,6 +1,6 @@
 """Convolution, batch norm and linear layer that compute, and start, as torch's do.
 
-Told in `book/part2/jax.md`. Flax's own defaults differ from torch's in padding, initialization and running statistics.
+Told in `book/appendix/jax.md`. Flax's defaults differ from torch's in padding, initialization and running statistics.
 """
 
 import jax

@@ -1,4 +1,4 @@
-"""Data parallelism: each device holds every weight and a part of the batch. Told in `book/part2/jax.md`."""
+"""Data parallelism: each device holds every weight and a part of the batch. Told in `book/appendix/jax.md`."""
 
 from typing import Any
 

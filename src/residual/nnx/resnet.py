@@ -1,6 +1,6 @@
 """The networks of `residual.vision` in Flax NNX: the same names, images with channels last (N, H, W, C).
 
-Told in `book/part2/jax.md`.
+Told in `book/appendix/jax.md`.
 """
 
 from collections.abc import Sequence
@@ -101,9 +101,10 @@ class ResNet(nnx.Module):
         if not isinstance(images, Images):
             raise ValueError(f"images must be an array of JAX or NumPy, got {type(images).__name__}")
         if images.ndim != 4 or images.shape[-1] != self.in_channels:
-            message = f"images must have shape (N, H, W, {self.in_channels}), got {images.shape}"
+            expected, got = f"(N, H, W, {self.in_channels})", images.shape
+            message = f"images must have shape {expected}, got {got}"
             if images.ndim == 4 and images.shape[1] == self.in_channels:
-                message += "; that is torch's order, (N, C, H, W): images.transpose(0, 2, 3, 1) makes it this one"
+                message += "; that is torch's order, for images.transpose(0, 2, 3, 1)"
             raise ValueError(message)
         dtype = self.conv1.kernel[...].dtype
         if images.dtype != dtype:

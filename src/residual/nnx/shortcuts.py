@@ -1,6 +1,6 @@
 """What a skip does where its block changes shape: `residual.vision.shortcuts` in Flax NNX.
 
-Told in `book/part2/jax.md`.
+Told in `book/appendix/jax.md`.
 """
 
 import jax

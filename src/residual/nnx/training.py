@@ -1,4 +1,4 @@
-"""Prediction and one step of SGD, compiled. Told in `book/part2/jax.md`."""
+"""Prediction and one step of SGD, compiled. Told in `book/appendix/jax.md`."""
 
 from functools import cache
 

@@ -1,6 +1,6 @@
 """Weights and running statistics from a torch net to its JAX copy, and back, without a bit lost.
 
-Told in `book/part2/jax.md`.
+Told in `book/appendix/jax.md`.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from flax import nnx
 from residual import vision
 from residual.nnx.blocks import BasicBlock, Bottleneck, PreActBlock
 from residual.nnx.resnet import Block, CifarNet, ResNet
+from residual.vision.architecture import arguments
 from residual.vision.resnet import Block as TorchBlock
 
 BLOCKS: dict[type[TorchBlock], type[Block]] = {
@@ -51,7 +52,7 @@ def from_torch(model: vision.ResNet) -> ResNet:
             raise ValueError(f"{key} must be float32, or float64 where jax_enable_x64 is on, got {value.dtype}")
     make: Any = CifarNet if isinstance(model, vision.CifarNet) else ResNet
     # Shapes only: random weights would be made in vain.
-    jax_net: ResNet = nnx.eval_shape(lambda: make(block=BLOCKS[model.block], rngs=_Unused(), **_options(model)))
+    jax_net: ResNet = nnx.eval_shape(lambda: make(block=BLOCKS[model.block], rngs=_Unused(), **arguments(model)))
     state = dict(nnx.to_flat_state(nnx.state(jax_net)))
     keys = {path: torch_key(path) for path in state}
     if set(keys.values()) != weights.keys():
@@ -70,7 +71,7 @@ def to_torch(jax_net: ResNet) -> vision.ResNet:
     block = next(torch_block for torch_block, block in BLOCKS.items() if block is jax_net.block)
     make: Any = vision.CifarNet if isinstance(jax_net, CifarNet) else vision.ResNet
     with torch.device("meta"):  # shapes only
-        model: vision.ResNet = make(block=block, **_options(jax_net))
+        model: vision.ResNet = make(block=block, **arguments(jax_net))
     shapes = model.state_dict()
     weights = {}
     for path, variable in nnx.to_flat_state(nnx.state(jax_net)):
@@ -89,14 +90,6 @@ def _order(array: np.ndarray, *, to_torch: bool) -> np.ndarray:
     """Axes from torch's order (out, in, height, width) to Flax's (height, width, in, out), or back."""
     axes = {4: (3, 2, 0, 1) if to_torch else (2, 3, 1, 0), 2: (1, 0)}.get(array.ndim)
     return np.ascontiguousarray(array.transpose(axes)) if axes else array
-
-
-def _options(net: ResNet | vision.ResNet) -> dict[str, Any]:
-    """The arguments that a net was built with, of torch or of JAX; all but its block and its random numbers."""
-    options = {name: getattr(net, name) for name in ("num_classes", "in_channels", "width", "v1")}
-    if isinstance(net, CifarNet | vision.CifarNet):
-        return options | {"depth": net.depth, **({"shortcut": net.shortcut} if net.residual else {"residual": False})}
-    return options | {name: getattr(net, name) for name in ("layers", "shortcut", "small_images")}
 
 
 class _Unused(nnx.Rngs):

@@ -11,13 +11,32 @@ from torch import Tensor, nn
 
 from residual.storage import read_tensors, write_tensors
 from residual.training.checkpoint import check_fits
+from residual.vision.architecture import build, describe
+from residual.vision.resnet import ResNet
 
 PICKLED = (".pt", ".pth", ".th")
+KEY = "architecture"  # in a file's metadata
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Write the state dict of `model` to a safetensors file, whole or not at all."""
-    write_tensors(Path(path), model.state_dict())
+    """Write the state dict of `model` to a safetensors file, whole or not at all. Of a `ResNet`, it says which one."""
+    metadata = {KEY: describe(model)} if isinstance(model, ResNet) else None
+    write_tensors(Path(path), model.state_dict(), metadata)
+
+
+def load_network(path: str | Path) -> ResNet:
+    """The network that `save_weights` wrote to `path`, in evaluation mode.
+
+    Raises:
+        ValueError: for a file that is missing or damaged, that does not say of which network it is, or that holds
+            the weights of another.
+    """
+    _, metadata = read_tensors(Path(path), what="a file with weights")
+    if KEY not in metadata:
+        raise ValueError(f"{path} does not say of which network it is: make that one, and give it to load_weights")
+    model = build(metadata[KEY])
+    load_weights(model, path)
+    return model.eval()
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:

@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from residual_book.claims import ClaimError
-from residual_book.part1.residual_connections import claims, experiment, figures
+from residual_book.part1.residual_connections import claims, experiment, figures, relus
 from residual_book.part1.residual_connections.experiment import (
     IdentityRun,
     JacobianCheck,
     check_jacobian,
     learn_identity,
 )
+from residual_book.part1.residual_connections.relus import Closed
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -54,31 +55,61 @@ def test_both_blocks_learn_and_the_residual_one_is_ahead() -> None:
     assert residual.errors[-1] < 0.5 * plain.errors[-1]
 
 
-RUNS = [IdentityRun(r, s, (1.0, 0.5, 0.01 * (1 + s / 9) if r else 0.05)) for r in (False, True) for s in range(3)]
+RUNS = [
+    IdentityRun(r, s, (1.0,) * 5 + (0.5 if r else 0.4 + s / 100, 0.01 * (1 + s / 9) if r else 0.05))
+    for r in (False, True)
+    for s in range(3)
+]
 CHECKS = [
-    *(JacobianCheck("original", seed, 0.4 + seed / 100, 1e-16, 0.2) for seed in range(3)),
+    *(JacobianCheck("original", seed, 0.6 + seed / 100, 1e-16, 0.27) for seed in range(3)),
     *(JacobianCheck("pre-activation", seed, 1e-16, 1e-16, 0.0) for seed in range(3)),
 ]
+STOPPED = dict(zip(relus.NETS, (0.12, 0.15, 0.04), strict=True))
+INSIDE = [
+    Closed(net, seed, (0.37, 0.15 + seed / 100), (stopped, stopped * (1 + seed / 9)))
+    for net, stopped in STOPPED.items()
+    for seed in range(3)
+]
+
+
+def test_a_net_is_counted_block_by_block() -> None:
+    new, zeros = (relus.closed(net, 0) for net in (relus.NETS[0], relus.NETS[2]))
+    assert len(new.outputs) == len(new.skips) == 27
+    assert all(0 < share < 1 for share in (*new.outputs, *new.skips))
+    # Stages begin at blocks 1, 10 and 19; there option A adds channels of zeros, which a small branch hardly fills.
+    assert zeros.outputs[9] > zeros.outputs[8] + 0.2
+    assert new == relus.closed(relus.NETS[0], 0)
 
 
 def test_the_figures_say_what_they_show() -> None:
     for drawing, labels in (
         (figures.identity_curves(RUNS), ("plain block", "residual block")),
         (figures.jacobian_errors(CHECKS), ("original block,", "pre-activation block,")),
+        (figures.closed_by_block(INSIDE), relus.NETS),
     ):
         svg = drawing.svg()
         assert all(label in svg for label in (drawing.alt[:20], *labels))
 
 
 def test_claims_hold_only_as_long_as_the_measurements_bear_them_out() -> None:
-    claims.on_blocks(RUNS, CHECKS)
-    spoiled = {
-        "skip-jacobian-original": [replace(check, plus_identity=1e-16 * (1 + check.seed)) for check in CHECKS],
-        "skip-jacobian-masked": [replace(check, masked=1e-6) for check in CHECKS],
-        "skip-jacobian-preact": [replace(check, plus_identity=0.4 + check.seed / 100) for check in CHECKS],
-    }
-    for id, checks in spoiled.items():
+    claims.on_identities(RUNS)
+    claims.on_new_blocks(CHECKS)
+    claims.on_formulas(CHECKS)
+    claims.on_nets(INSIDE)
+    spoiled = (
+        ("skip-jacobian-original", claims.on_new_blocks, [replace(c, plus_identity=0.4 + c.seed / 99) for c in CHECKS]),
+        ("skip-jacobian-rows", claims.on_new_blocks, [replace(c, plus_identity=0.9 + c.seed / 99) for c in CHECKS]),
+        ("skip-jacobian-masked", claims.on_formulas, [replace(c, masked=1e-6) for c in CHECKS]),
+        ("skip-jacobian-preact", claims.on_formulas, [replace(c, plus_identity=0.4 + c.seed / 100) for c in CHECKS]),
+        ("skip-identity-easier", claims.on_identities, [replace(r, errors=(*r.errors[:6], 0.05)) for r in RUNS]),
+        (
+            "skip-identity-early",
+            claims.on_identities,
+            [replace(r, errors=(*r.errors[:5], 1.0, *r.errors[6:])) for r in RUNS],
+        ),
+        ("skip-closed-along", claims.on_nets, [replace(n, outputs=(0.37, 0.3 + n.seed / 99)) for n in INSIDE]),
+        ("skip-stopped-zeros", claims.on_nets, [replace(n, skips=(0.1, 0.1 + n.seed / 99)) for n in INSIDE]),
+    )
+    for id, check, measured in spoiled:
         with pytest.raises(ClaimError, match=f"'{id}'"):
-            claims.on_blocks(RUNS, checks)
-    with pytest.raises(ClaimError, match="'skip-identity-easier'"):
-        claims.on_blocks([replace(run, errors=(0.05 * (1 + run.residual * run.seed / 9),)) for run in RUNS], CHECKS)
+            check(measured)

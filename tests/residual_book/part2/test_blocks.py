@@ -94,6 +94,9 @@ def test_figures_name_their_blocks_and_numbers(costs: Costs, by_option: Options)
         f">{name}<" in figures.central_unit(experiment.central_unit(0)).svg() for name in experiment.central_unit(0)
     )
     assert "| basic, 64 | 73,728 |" in figures.costs(costs).data
+    chosen = figures.choice(costs, ["basic, 64", "bottleneck, 256-64-256"]).data
+    assert "| channels that it hands on | 64 | 256 |" in chosen
+    assert "| numbers kept for the way back | 401,408 | 1,204,224 |" in chosen
 
 
 def seen(side: int) -> Tensor:

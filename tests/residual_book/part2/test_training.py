@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from torch import Tensor, nn
 
 from residual.training import fit, predictions
@@ -27,7 +28,7 @@ from residual_book.part2.training.interruption import Interruption, interrupt
 from residual_book.part2.training.precision import Rounding, round_off
 from residual_book.recording import recorded_runs
 from residual_book.speeds import Speed
-from residual_book.stats import Interval
+from residual_book.stats import Interval, mean_difference
 
 SMALL = replace(RECIPE, epochs=2, batch_size=50, seed=3)  # four steps per epoch on 200 images
 TINY = replace(RECIPE, epochs=1, batch_size=350)  # four steps on all digits
@@ -62,7 +63,8 @@ def test_a_run_is_that_of_the_recipe_it_was_given() -> None:
 
 
 def test_every_arm_is_another_run_of_the_same_seed() -> None:
-    runs = ablate((5,), recipe=replace(TINY, batch_size=140))  # ten steps, the first of them is the warm-up
+    rates = dict.fromkeys(WITHOUT, 0.1)
+    runs = ablate(rates, (5,), recipe=replace(TINY, batch_size=140))  # ten steps, the first of them is the warm-up
     assert [(run.without, run.seed) for run in runs] == [(without, 5) for without in WITHOUT]
     assert len({(run.curve, run.train_error, run.confusion) for run in runs}) == len(WITHOUT)
     assert ablation.select(runs, "schedule") == runs[3:4]
@@ -117,8 +119,47 @@ def test_first_images_that_there_are_not(images: int) -> None:
         ablation.first_images(digits(), images)
 
 
-def run(without: str, seed: int, error: float, train_error: float = 0.0) -> Run:
-    return Run(without, seed, train_error, error, (error,), ((1,),))
+def run(without: str, seed: int, error: float, train_error: float = 0.0, **more: Any) -> Run:
+    return Run(without, seed, train_error, error, (error,), ((1,),), **more)
+
+
+def test_a_rate_is_chosen_on_images_that_are_neither_trained_on_nor_tested() -> None:
+    whole = digits()
+    tuned = ablation.keep_back_a_fifth(whole)
+    assert torch.equal(torch.cat([tuned.train_images, tuned.test_images]), whole.train_images)
+    assert torch.equal(torch.cat([tuned.train_labels, tuned.test_labels]), whole.train_labels)
+    assert len(tuned.test_images) == pytest.approx(len(whole.train_images) / 5, abs=1)
+    made = train(NOTHING, SMALL, images=200, tuning=True)
+    assert sum(map(sum, made.confusion)) == 40
+    assert made.tuning
+
+
+def test_the_rate_with_the_lowest_mean_over_the_tuning_runs_is_chosen() -> None:
+    errors = {0.03: (4.0, 6.0), 0.1: (1.0, 8.0), 0.3: (9.0, 0.0)}  # 5, 4.5 and 4.5: of equals the lower rate
+    tried = [
+        run(NOTHING, seed, error, peak_lr=rate, tuning=True)
+        for rate, pair in errors.items()
+        for seed, error in enumerate(pair)
+    ]
+    compared = [run(NOTHING, 0, 0.0, peak_lr=0.3), run("warm-up", 0, 0.0)]  # says nothing about rates
+    assert ablation.best_rates([*tried, *compared]) == {NOTHING: 0.1}
+    assert ablation.select([*tried, *compared], NOTHING) == compared[:1]
+
+
+def test_six_questions_at_once_take_wider_intervals() -> None:
+    whole = [run(NOTHING, seed, 5.0) for seed in range(4)]
+    less = [
+        run(piece, seed, 6.0 + seed * width)
+        for piece, width in (("warm-up", 0.2), ("schedule", 0.6))
+        for seed in range(4)
+    ]
+    others = [replace(r, without=piece) for piece in PIECES if piece not in ("warm-up", "schedule") for r in whole]
+    together = cost([*whole, *less], "warm-up")
+    alone = mean_difference(less[:4], whole, lambda r: r.test_error)
+    assert together.low < alone.low < alone.high < together.high
+    assert 1 - together.confidence == pytest.approx((1 - alone.confidence) / len(PIECES))
+    assert ablation.found([*whole, *less, *others]) == "warm-up (helps)"  # the schedule's would, alone
+    assert mean_difference(less[4:], whole, lambda r: r.test_error).low > 0
 
 
 def test_cost_pairs_by_seed() -> None:
@@ -127,7 +168,8 @@ def test_cost_pairs_by_seed() -> None:
     points = cost([*less, run("schedule", 0, 50.0), *whole], "warm-up")
     # 3, 2 and 1 points: paired in another way, the mean is the same and the interval is not.
     assert points.estimate == pytest.approx(2)
-    assert points.high - points.estimate == pytest.approx(4.3027 / 3**0.5, abs=1e-4)
+    quantile = stats.t.ppf(1 - 0.025 / 6, 2)
+    assert points.high - points.estimate == pytest.approx(quantile / 3**0.5)
     assert cost([*less, *whole], "warm-up", "train_error").estimate == pytest.approx(1)
     with pytest.raises(ValueError, match="the same seeds"):
         cost([*less[1:], *whole], "warm-up")
@@ -155,7 +197,22 @@ FEW = replace(RECIPE, epochs=2, batch_size=20)  # two steps per epoch on 50 imag
 
 def record(out: Path, folder: Path, **options: Any) -> None:
     few = {"label": "random", "pieces": (NOTHING, "augmentation"), "seeds": (0, 1), "images": 50, "recipe": FEW}
-    ablation.record(out, folder, **{**few, "workers": 1, **options})
+    one_rate = {"rates": (0.1,), "tuning_seeds": (), "bf16": False}
+    ablation.record(out, folder, **{**few, **one_rate, "workers": 1, **options})
+
+
+def test_with_several_rates_each_arm_is_compared_at_its_best(tmp_path: Path, folder: Path) -> None:
+    out, rates = tmp_path / "runs.json", (0.01, 0.1)
+    record(out, folder, rates=rates, tuning_seeds=(7,), seeds=(0,))
+    runs = recorded_runs(out, Run)
+    tuning, compared = ([r for r in runs if r.tuning is tuning] for tuning in (True, False))
+    assert [(r.without, r.seed, r.peak_lr) for r in tuning] == [
+        (piece, 7, rate) for piece in (NOTHING, "augmentation") for rate in rates
+    ]
+    assert {r.without: r.peak_lr for r in compared} == ablation.best_rates(runs)
+    command = shlex.split(json.loads(out.read_text())["command"])
+    assert command[command.index("--rates") + 1] == "0.01,0.1"
+    assert command[command.index("--seeds") + 1] == "0"
 
 
 def test_recorded_runs_are_those_of_the_experiment_and_say_how_they_were_made(tmp_path: Path, folder: Path) -> None:
@@ -189,7 +246,7 @@ def test_a_recording_goes_on_where_it_was_cut_off(tmp_path: Path, folder: Path) 
     record(out, folder, pieces=(NOTHING,), seeds=(0,))
     images = ablation.first_images(recording.images_of(folder), 50)
     torch.manual_seed(1)
-    checkpoint = tmp_path / "runs.partial" / "0-1.safetensors"
+    checkpoint = tmp_path / "runs.partial" / "0-1-0.1-False.safetensors"
     with pytest.raises(KeyboardInterrupt):
         fit(ablation.network(3), images, replace(FEW, seed=1), augment=CutOff(), checkpoint=checkpoint, progress=False)
     record(out, folder, pieces=(NOTHING,))
@@ -279,7 +336,7 @@ def confused(same_kind: int) -> Run:
     return replace(run(NOTHING, 0, 20.0), confusion=tuple(map(tuple, confusion.tolist())))
 
 
-ROUNDED = [Rounding(1e-7, 2e-7, bf16) for bf16 in (0.01, 0.011, 0.012)]
+ROUNDED = [Rounding(seed, 1e-7, 2e-7, bf16) for seed, bf16 in enumerate((0.01, 0.011, 0.012))]
 RECORD = {"recipe": {"epochs": 4}, "images": 10_000}
 DIGITS = ablated({"schedule": 2.0})
 CIFAR10 = ablated({"schedule": 20.0, "augmentation": -5.0})
@@ -295,23 +352,26 @@ def resumed(differing: Sequence[str]) -> Interruption:
 
 def test_good_results_pass_and_spoiled_ones_name_the_claim() -> None:
     notes, labels = {"share of our step inside convolutions": 0.8}, torch.arange(10)
-    claims.on_numbers(1e-6, ROUNDED)
+    short_runs = [replace(confused(30 + seed), seed=seed) for seed in range(3)]
+    spread = [replace(confused(same_kind), seed=seed) for seed, same_kind in enumerate((1, 30, 60))]
+    again = DIGITS[0]
+    claims.on_scale(1e-6)
+    claims.on_rounding(ROUNDED)
     claims.on_speed([speed("usual", 1.0), speed("ours", 1.2)], notes)
-    claims.on_pieces(DIGITS, CIFAR10, RECORD)
+    claims.on_pieces(DIGITS)
+    claims.on_recordings(DIGITS, again, CIFAR10, RECORD)
     claims.on_interruption(resumed(()))
-    claims.on_mistakes(labels, labels.roll(1), confused(30), RECORD)
+    claims.on_mistakes(labels, labels.roll(1), confused(30), RECORD, short_runs)
     coarse = [replace(net, channels_last=1e-3) for net in ROUNDED]
     spoiled: list[tuple[str, Any, tuple[Any, ...]]] = [
-        ("training-scale-hidden", claims.on_numbers, (0.5, ROUNDED)),
-        ("training-rounding", claims.on_numbers, (1e-6, coarse)),
+        ("training-scale-hidden", claims.on_scale, (0.5,)),
+        ("training-rounding", claims.on_rounding, (coarse,)),
         ("training-speed", claims.on_speed, ([speed("ours", 1.2), speed("ours", 0.9)], notes)),
-        ("training-schedule", claims.on_pieces, (ablated({"schedule": -1.0}), CIFAR10, RECORD)),
-        ("training-schedule-cifar10", claims.on_pieces, (DIGITS, ablated({"augmentation": -5.0}), RECORD)),
-        ("training-augmentation-fit", claims.on_pieces, (ablated({"schedule": 2.0}, fit=1.0), CIFAR10, RECORD)),
-        ("training-augmentation-cifar10", claims.on_pieces, (DIGITS, CIFAR10, {**RECORD, "images": 50_000})),
-        ("training-noise", claims.on_pieces, (ablated({"schedule": 2.0, "warm-up": 3.0}), CIFAR10, RECORD)),
+        ("training-schedule", claims.on_pieces, (ablated({"schedule": -2.0}),)),
+        ("training-augmentation-fit", claims.on_pieces, (ablated({"schedule": 2.0}, fit=1.0),)),
+        ("training-record-repeats", claims.on_recordings, (DIGITS, replace(again, test_error=16.0), CIFAR10, RECORD)),
         ("training-resume", claims.on_interruption, (resumed(["fc.bias"]),)),
-        ("training-kinds", claims.on_mistakes, (labels, labels, confused(1), RECORD)),
+        ("training-kinds", claims.on_mistakes, (labels, labels, confused(30), RECORD, spread)),
     ]
     for id, check, results in spoiled:
         with pytest.raises(ClaimError, match=f"'{id}'"):
@@ -325,7 +385,6 @@ def test_figures_draw_what_they_are_given() -> None:
         (figures.schedules(RECIPE), ("one-cycle", "learning rate")),
         (figures.rounding(ROUNDED), ("bfloat16, channels last",)),
         (figures.costs(DIGITS, CIFAR10), [f"no {piece}" for piece in PIECES]),
-        (figures.training_curves(DIGITS, CIFAR10), ("digits", "no schedule", "error in the epoch")),
         (figures.mistaken(images, answers), ("taken for",)),
         (figures.confusion(confused(30)), ("airplane", "truck", ">30<")),
     ]:
@@ -335,6 +394,7 @@ def test_figures_draw_what_they_are_given() -> None:
 
 
 def test_tables_have_signs_and_intervals() -> None:
-    text = figures.cost_table(DIGITS, CIFAR10).data
-    assert "| augmentation | +0.1 (-0.1 to +0.3) | -2.9 (-3.1 to -2.7) | -4.9 (-5.1 to -4.7) |" in text
+    assert "| augmentation | 0.1 | -4.9 (-5.5 to -4.3) |" in figures.cost_table(CIFAR10).data
+    tried = [run("warm-up", 20, error, peak_lr=rate, tuning=True) for rate, error in ((0.1, 2.0), (0.3, 3.0))]
+    assert "| warm-up | **2.0** | 3.0 |" in figures.tuning_table(tried).data
     assert "| ResNet-20 | ours | 100 ms | 1.30 (1.20 to 1.40) |" in figures.speed_table([speed("ours", 1.2)]).data

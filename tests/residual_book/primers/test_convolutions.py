@@ -137,11 +137,12 @@ def test_figures_name_what_they_show(ways: Ways) -> None:
 
 
 def test_claims_hold_for_good_results_only(ways: Ways) -> None:
-    claims.on_arithmetic(PARITIES, 0, 1000)
+    claims.on_arithmetic(PARITIES)
+    claims.on_sizes(0, 1000)
     with pytest.raises(ClaimError, match="conv-is-cross-correlation"):
-        claims.on_arithmetic([*PARITIES, {**PARITY, "turned": 0.01}], 0, 1000)
+        claims.on_arithmetic([*PARITIES, {**PARITY, "turned": 0.01}])
     with pytest.raises(ClaimError, match="conv-output-size"):
-        claims.on_arithmetic(PARITIES, 1, 1000)
+        claims.on_sizes(1, 1000)
 
     claims.on_shifts(SHIFTS)
     for id, name in (

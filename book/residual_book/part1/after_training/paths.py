@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 
 import numpy as np
 import torch.nn.functional as F
@@ -12,18 +11,17 @@ from torch.optim.swa_utils import update_bn
 from residual.probes.branches import BranchSize, branch_sizes
 from residual.probes.paths import PathGradients
 from residual.vision import CifarNet
-from residual_book.part1.after_training.solutions import Solution
+from residual_book.part1.after_training.solutions import DEPTHS, Solution, Trained
 from residual_book.recording import alone, images_of, spread
 
 DEPTH = 110  # as Veit et al.
 VEIT_BLOCKS = (5, 17)  # Veit et al. 2016, section 5; the abstract's 10 to 34 layers, two to a block
-SHARE = 0.95
 IMAGES = 12  # in the batch that the gradient is of
 SAMPLES = 4  # paths of each length
 
 
 @dataclass(frozen=True)
-class PathLengths:
+class PathLengths(Trained):
     """The gradient of one loss by the length of its paths, at the input of the first block. Entry k: k branches.
 
     Attributes:
@@ -51,6 +49,11 @@ class PathLengths:
         return _shares([math.comb(n, k) * norm for k, norm in enumerate(self.single)])
 
     @property
+    def branch(self) -> float:
+        """Size of the branch over that of the skip, a mean over blocks."""
+        return float(np.mean([size.ratio for size in self.sizes]))
+
+    @property
     def counts(self) -> list[float]:
         """Share of all 2^n paths that have length k."""
         n = len(self.single) - 1
@@ -65,14 +68,6 @@ def _shares(values: Sequence[float]) -> list[float]:
 def mean_length(shares: Sequence[float]) -> float:
     """Mean of k with weights `shares`."""
     return float(np.arange(len(shares)) @ np.asarray(shares))
-
-
-def carrying(shares: Sequence[float]) -> tuple[int, int]:
-    """The shortest range of lengths, first and last, that holds `SHARE` of the whole."""
-    needed = SHARE * sum(shares)
-    ranges = combinations_with_replacement(range(len(shares)), 2)
-    enough = [(first, last) for first, last in ranges if sum(shares[first : last + 1]) >= needed - 1e-12]
-    return min(enough, key=lambda ends: ends[1] - ends[0])
 
 
 def measure(solution: Solution) -> PathLengths:
@@ -91,12 +86,18 @@ def measure(solution: Solution) -> PathLengths:
         for _ in range(SAMPLES):
             paths = [generator.choice(gradients.names, k, replace=False).tolist() for k in range(len(norms))]
             single += gradients.along(paths).flatten(1).double().norm(dim=1).numpy() / SAMPLES
-        return PathLengths(tuple(norms.tolist()), tuple(single.tolist()), tuple(branch_sizes(net, images)))
+        sizes = tuple(branch_sizes(net, images))
+        return PathLengths(solution.name, solution.seed, tuple(norms.tolist()), tuple(single.tolist()), sizes)
 
 
 def measures(solutions: Sequence[Solution]) -> list[PathLengths]:
     """`measure` of every solution, in their order."""
     return spread(measure, [(solution,) for solution in solutions], bar="nets taken apart")
+
+
+def deep(solutions: Sequence[Solution]) -> list[Solution]:
+    """Those that are residual nets of 56 layers: a plain one has one path."""
+    return [solution for solution in solutions if solution.net.residual and solution.net.depth == max(DEPTHS)]
 
 
 def new_net(seed: int, *, depth: int = DEPTH, width: int = 16) -> Solution:

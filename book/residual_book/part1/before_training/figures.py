@@ -39,25 +39,27 @@ def gradient_lines(lines: Mapping[str, Tensor]) -> Drawing:
     return Drawing(drawing, alt)
 
 
+@styled
 def shattering(runs: Sequence[Run]) -> Drawing:
     """Correlation of neighboring gradients along a line of inputs, against depth."""
     alt = "Two panels against 3 to 100 layers. Left: plain with batch norm falls from one to zero at 24 layers; plain without falls to about 0.6 at 100. Right: four residual nets that stay above 0.6; with small or scaled branches above 0.8."
     return Drawing(_against_depth(runs, PANELS, "correlation"), alt)
 
 
+@styled
 def image_shattering(runs: Sequence[Run]) -> Drawing:
     """The same of CIFAR nets, between two digits."""
     alt = "Correlation at 20, 56 and 110 layers. Plain nets: about 0.2, then zero. Residual nets: about 0.76, 0.51 and 0.37."
     return Drawing(_against_depth(runs, {"between two digits": list(CIFAR_ARMS)}, "correlation"), alt)
 
 
+@styled
 def conditioning(runs: Sequence[Run]) -> Drawing:
     """Share of directions that get through a stack, against depth."""
     alt = "Two panels on logarithmic axes. Left: both plain nets fall from 0.14 to the floor of one direction. Right: residual nets fall more slowly, the one without batch norm almost to the floor; the one with scaled branches is level near 0.36."
     return Drawing(_against_depth(runs, PANELS, "share of directions", floor=1 / WIDTH), alt)
 
 
-@styled
 def _against_depth(
     runs: Sequence[Run], panels: Mapping[str, Sequence[str]], ylabel: str, *, floor: float | None = None
 ) -> Figure:

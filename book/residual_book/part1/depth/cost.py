@@ -8,7 +8,7 @@ from torch import Tensor
 
 from residual.probes.cost import cost
 from residual.vision import CifarNet, PreActBlock
-from residual_book.nets import THOUSAND
+from residual_book.part1.depth.first_steps import THOUSAND
 from residual_book.recording import alone
 
 DEPTHS = (8, 20, 56, 110, 218, THOUSAND)

@@ -17,7 +17,6 @@ from torch import nn
 
 from residual.training import Recipe, error_rate, fit
 from residual.vision import CifarNet, NormFreeBlock, PreActBlock
-from residual_book.nets import Steps, first_steps
 from residual_book.recording import WORKERS, alone, images_of, listed, record_all, spread
 
 DEPTHS = (8, 20)  # 6n + 2, trained by the page
@@ -35,9 +34,11 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
     "pre-activation": {"block": PreActBlock},
     **{arm: {"block": NormFreeBlock} for arm in SCALES},
 }
-RECORDED = tuple(ARMS)[1:]  # not the plain one, which is lost at 56 layers; the page trains it
+RECORDED = tuple(ARMS)[1:]  # not the plain one, which is lost at 56 layers; the page trains it at both rates
 RATES = (0.1, 0.01)  # peaks to choose from, for each arm
 CHOICE_DEPTH, CHOICE_SEED = 20, 99  # the seed is not used again
+# Nets that learn little or nothing at the rate that suits 20 layers.
+RETRIED = (("plain", 56), ("original", 218), *product(("no norm, scale 1",), DEEP))
 RECIPE = Recipe(epochs=2, batch_size=32)  # the rate and the seed are each run's own
 
 
@@ -124,9 +125,9 @@ def best_rates(runs: Sequence[Run]) -> dict[str, float]:
     return {run.arm: run.peak_lr for run in reversed(ranked)}  # an arm's best run comes last, and stays
 
 
-def sweep(rates: Mapping[str, float], depths: Sequence[int] = DEPTHS) -> list[Run]:
+def sweep(rates: Mapping[str, float], depths: Sequence[int] = DEPTHS, seeds: Sequence[int] = SEEDS) -> list[Run]:
     """Train every arm in `rates` at its rate, at every depth, from every seed: deepest first, sorted as `key` says."""
-    jobs = [(arm, depth, seed, rates[arm]) for depth in sorted(depths)[::-1] for arm in rates for seed in SEEDS]
+    jobs = [(arm, depth, seed, rates[arm]) for depth in sorted(depths)[::-1] for arm in rates for seed in seeds]
     return sorted(spread(train, jobs, bar="networks trained"), key=key)
 
 
@@ -140,10 +141,14 @@ def select(runs: Sequence[Run], arm: str, depth: int | None = None) -> list[Run]
     return [run for run in runs if run.arm == arm and depth in (None, run.depth)]
 
 
-def very_deep() -> list[Steps]:
-    """Twenty steps of pre-activation nets of more than 1,000 layers, from every seed."""
-    steps = partial(first_steps, "pre-activation", steps=20)
-    return spread(steps, [(seed,) for seed in SEEDS], bar="deep nets started")
+def plain_at_both_rates(seeds: Sequence[int] = SEEDS) -> list[Run]:
+    """The plain net of 56 layers, from every seed."""
+    return [run for rate in RATES for run in sweep({"plain": rate}, (56,), seeds)]
+
+
+def retried(runs: Sequence[Run]) -> list[Run]:
+    """Of runs at the rate that was not chosen, those of nets that fail at the one that was."""
+    return [run for run in runs if (run.arm, run.depth) in RETRIED]
 
 
 def record(out: Path, *, depths: Sequence[int] = DEEP, seeds: Sequence[int] = SEEDS, workers: int = WORKERS) -> None:

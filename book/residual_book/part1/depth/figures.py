@@ -5,34 +5,42 @@ from statistics import fmean
 
 from matplotlib.lines import Line2D
 
-from residual_book.nets import PAPER_ERRORS, Steps
+from residual_book.part1.depth import first_steps
 from residual_book.part1.depth.cost import DepthCost
 from residual_book.part1.depth.experiment import ARMS, SCALES, Run, select, test_error, train_error
+from residual_book.part1.depth.first_steps import Steps
 from residual_book.part1.depth.signal_size import BLOCKS, STACKS, Signal, theory_growth
 from residual_book.style import INK, OTHER, PAPER, PLAIN, RESIDUAL, Drawing, Look, figure, styled
 
 LOOKS = {
     "plain": Look(PLAIN, "o"),
     "original": Look(OTHER[1], "^"),
-    "original, lower rate": Look(OTHER[1], "X"),
+    "plain, other rate": Look(PLAIN, "X"),
+    "original, other rate": Look(OTHER[1], "X"),
     "pre-activation": Look(RESIDUAL, "s"),
     "no norm, scale 1": Look(OTHER[2], "D"),
     "no norm, scale 1/√L": Look(OTHER[0], "v"),
     "no norm, scale 0": Look(INK, "o"),
 }
 LOST = 100.0  # percent: where nets that diverged are drawn
+# He et al. 2016, Table 3: test error on CIFAR-10 in percent, by depth, of bottleneck nets from 164 layers on.
+PAPER_ERRORS = {
+    "original": {110: 6.61, 164: 5.93, 1001: 7.61},
+    "pre-activation": {110: 6.37, 164: 5.46, 1001: 4.92},
+}
 
 
 @styled
-def errors_by_depth(runs: Sequence[Run], lower_rate: Sequence[Run]) -> Drawing:
+def errors_by_depth(runs: Sequence[Run], other_rate: Sequence[Run]) -> Drawing:
     """Training and test errors against depth, of nets with and without batch norm.
 
     A dot is the test error of one seed, the solid line their mean, the dashed line the mean training error, a cross a
-    net that diverged. Lines have a gap at a depth where one did. Of `lower_rate` the original blocks are drawn.
+    net that diverged. Lines have a gap at a depth where one did. Of `other_rate` the plain and the original nets are
+    drawn.
     """
     drawing, panels = figure(2, height=4.2, share_y=True)
     with_norm = {arm: select(runs, arm) for arm in ARMS if arm not in SCALES}
-    with_norm["original, lower rate"] = select(lower_rate, "original")
+    with_norm |= {f"{arm}, other rate": select(other_rate, arm) for arm in ("plain", "original")}
     without = {arm: select(runs, arm) for arm in SCALES}
     for axes, title, arms in zip(panels, ("with batch norm", "without"), (with_norm, without), strict=True):
         for shift, (name, nets) in enumerate(arms.items()):
@@ -86,17 +94,23 @@ def signal_sizes(signals: Sequence[Signal]) -> Drawing:
 
 
 @styled
-def first_steps(nets: Sequence[Steps]) -> Drawing:
-    """Loss and gradient norm, step by step, one line per seed."""
-    drawing, panels = figure(2, height=3.4)
-    titles, fields = ("loss on one batch", "norm of the gradient"), ("losses", "gradients")
-    for axes, title, field in zip(panels, titles, fields, strict=True):
-        lines = [getattr(net, field) for net in nets]
-        for values in lines:
-            axes.plot(values, color=RESIDUAL, linewidth=1.6, alpha=0.85)
-        axes.set(title=title, xlabel="steps", ylim=(0, None), xticks=range(0, max(map(len, lines)) + 1, 5))
+def losses_and_gradients(deep: Sequence[Steps]) -> Drawing:
+    """Loss and gradient norm of each block, step by step, one line per seed; a cross where the gradient overflows."""
+    drawing, panels = figure(2, height=3.9)
+    for arm, color in zip(first_steps.ARMS, (PLAIN, OTHER[1], OTHER[0], RESIDUAL), strict=True):
+        runs = first_steps.select(deep, arm)
+        for axes, field in zip(panels, ("losses", "gradients"), strict=True):
+            lines = [(range(len(values)), values) for values in (getattr(run, field) for run in runs)]
+            marker = "x" if all(not run.finite for run in runs) else None
+            for i, (steps, values) in enumerate(lines):
+                axes.plot(steps, values, marker=marker, color=color, linewidth=1.6, label=None if i else arm)
+    for axes, title in zip(panels, ("loss on one batch", "norm of the gradient"), strict=True):
+        axes.set(title=title, xlabel="steps", yscale="log")
+        axes.minorticks_off()
     panels[0].set_ylabel("cross-entropy")
-    alt = "Two panels over 20 steps. The loss falls from about 2.4 to about one. The gradient, at first between 7 and 34, is near 1 after five steps."
+    panels[0].set_yticks(ticks := [2, 5, 10, 20, 50], [str(tick) for tick in ticks])
+    drawing.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9.5)
+    alt = "Two panels with logarithmic axes. Loss: the plain net has one point at the first step; the original block rises to a multiple of its start, falls back and creeps; with branches from zero and with pre-activation it falls from the start. Gradient: the plain net has none; the others fall to below ten within a few steps."
     return Drawing(drawing, alt)
 
 

@@ -1,6 +1,7 @@
 """The size of a residual stack's signal against its depth, before training: theory and measurement."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -88,12 +89,12 @@ def measure(arm: str, blocks: int, seed: int, *, width: int = 16, images: int = 
     return Signal(arm, blocks, seed, activations, gradients)
 
 
-def sweep() -> list[Signal]:
+def sweep(seeds: Sequence[int] = SEEDS) -> list[Signal]:
     """`measure` of every stack with every number of blocks from every seed, in this order."""
-    return spread(measure, product(STACKS, BLOCKS, SEEDS), bar="stacks measured")
+    return spread(measure, product(STACKS, BLOCKS, seeds), bar="stacks measured")
 
 
-def wide() -> list[Signal]:
+def wide(seeds: Sequence[int] = SEEDS) -> list[Signal]:
     """`measure` of stacks of 128 channels without batch norm, of 8 blocks, which the theory holds for."""
     measure_wide = partial(measure, width=128, images=8)
-    return spread(measure_wide, [("no norm, scale 1", 8, seed) for seed in SEEDS], bar="wide stacks measured")
+    return spread(measure_wide, [("no norm, scale 1", 8, seed) for seed in seeds], bar="wide stacks measured")

@@ -1,4 +1,4 @@
-"""Gradients at initialization against depth: which way they run, how fast, and what decides it.
+"""Gradients before training against depth: which way they run, how fast, and what decides it.
 
 Computed in float64: ratios reach 1e20 in stacks of 50 layers, and a plain
 convolutional net of 110 layers multiplies float32's rounding by so much that its gradients change by half.
@@ -38,6 +38,7 @@ THEORY = {
     "plain, He init": 1.0,  # s^2 is two
     "batch norm, no skip": math.sqrt(math.pi / (math.pi - 1)),
 }
+CLASSROOM = 0.9  # what a layer passes of a gradient in a popular example of vanishing
 CIFAR_DEPTHS = (20, 56, 110)
 CIFAR_SEEDS = tuple(range(6))
 CIFAR_NETS: dict[str, dict[str, Any]] = {
@@ -103,6 +104,12 @@ class Run:
         logarithms = [math.log(gradient.norm) for gradient in self.profile.outputs]
         return 1 / math.exp(slope(range(self.depth), logarithms))
 
+    @property
+    def per_layer(self) -> float:
+        """The factor that each layer between the first output and the last would have if all had the same."""
+        layers = (len(self.profile.outputs) - 1) * (2 if self.net in CIFAR_NETS else 1)  # a block has two
+        return float(self.profile.first_over_last ** (1 / layers))
+
 
 def measure(
     net: str, depth: int, seed: int, *, width: int = 128, batch_size: int = 32, linear_loss: bool = False
@@ -157,6 +164,11 @@ def select(runs: Iterable[Run], net: str, depth: int) -> list[Run]:
 def ratio(runs: Iterable[Run], net: str, depth: int) -> Interval:
     """The gradient at the first output over that at the last, of one net: the median over its seeds."""
     return median_interval([run.profile.first_over_last for run in select(runs, net, depth)])
+
+
+def per_layer(runs: Iterable[Run], net: str, depth: int) -> Interval:
+    """`Run.per_layer` of one net: the median over its seeds."""
+    return median_interval([run.per_layer for run in select(runs, net, depth)])
 
 
 def fitted_factor(wide: Iterable[Run], net: str) -> Interval:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from residual_book.nets import ARMS, PAPER_ERRORS, Steps
 from residual_book.part2.next.limits import NETS, Field
 from residual_book.part2.next.resolution import MIXED, TESTED, TRAINED, SizeRun, select
 from residual_book.style import INK, OTHER, PAPER, PLAIN, RESIDUAL, Drawing, Look, figure, seed_lines, styled
@@ -24,7 +23,7 @@ def field_and_growth(fields: Sequence[Field]) -> Drawing:
     first = runs["ResNet-50"][0]
     half, gradient = len(first.energy) / 2, (first.energy / first.energy.max()).sqrt().numpy()
     left.imshow(gradient, cmap="Blues", extent=(-half, half) * 2, interpolation="nearest")
-    for name, side, style in (("all", first.theoretical, "-"), ("95 %", first.effective, "--")):
+    for name, side, style in (("all", first.theoretical, "-"), ("95%", first.effective, "--")):
         left.add_patch(Rectangle((-side / 2, -side / 2), side, side, fill=False, color=PLAIN, linestyle=style, lw=1.6))
         left.text(0, side / 2 - 6, name, color="black", ha="center", va="top", fontsize=8.5)
     left.grid(False)
@@ -62,7 +61,7 @@ def errors_by_size(runs: Sequence[SizeRun]) -> Drawing:
 
 @styled
 def parameters_by_part(family: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Drawing:
-    """One bar per network, divided into its parts' shares of the parameters; shares from 10 % on are written."""
+    """One bar per network, divided into its parts' shares of the parameters; shares from 10% on are written."""
     drawing, (axes,) = figure(height=3.2)
     colors = (INK, OTHER[2], OTHER[0], RESIDUAL, PLAIN, PAPER)  # from the stem to the head
     for row, parts in enumerate(family.values()):
@@ -79,35 +78,7 @@ def parameters_by_part(family: Mapping[str, Mapping[str, Mapping[str, float]]]) 
     legend = axes.get_legend_handles_labels()
     drawing.legend(*legend, loc="outside upper center", ncols=6, fontsize=9, columnspacing=1.2)
     third, fourth = (
-        ", ".join(f"{net} {parts[stage]['parameters']:.0f} %" for net, parts in family.items())
+        ", ".join(f"{net} {parts[stage]['parameters']:.0f}%" for net, parts in family.items())
         for stage in ("stage 3", "stage 4")
     )
     return Drawing(drawing, f"Five bars. Share of stage 4: {fourth}. Share of stage 3: {third}.")
-
-
-@styled
-def depth(deep: Sequence[Steps]) -> Drawing:
-    """The paper's test errors by depth and block; beside them, one line per seed, the losses of our first steps."""
-    drawing, (left, right) = figure(2, height=4.0)
-    for (block, errors), style in zip(PAPER_ERRORS.items(), ("D--", "o-"), strict=True):
-        left.plot(range(len(errors)), list(errors.values()), style, color=PAPER, label=block)
-        left.set_xticks(range(len(errors)), [f"{d:,}" for d in errors])
-        for x, (layers, error) in enumerate(errors.items()):
-            above = error == max(others[layers] for others in PAPER_ERRORS.values())
-            left.annotate(
-                f"{error:.2f}", (x, error), (0, 8 if above else -16), textcoords="offset points", ha="center",
-                color=INK, fontsize=9.5,
-            )  # fmt: skip
-    title = "He et al. 2016, Table 3:\nCIFAR-10 test error"
-    left.set(title=title, xlabel="depth (layers)", ylabel="error (%)", ylim=(4, 8.3), xlim=(-0.4, 2.4))
-    left.legend(fontsize=9.5)
-    for arm, color in zip(ARMS, (PLAIN, OTHER[1], OTHER[0], RESIDUAL), strict=True):
-        for i, run in enumerate(run for run in deep if run.arm == arm):
-            marker, label = "x" if len(run.losses) == 1 else None, None if i else arm
-            right.plot(run.losses, marker=marker, color=color, linewidth=1.6, label=label)
-    right.set(title="here: loss on one batch", xlabel="steps", ylabel="cross-entropy", yscale="log", ylim=(1.2, None))
-    right.set_yticks(ticks := [2, 5, 10, 20, 50, 100], [str(tick) for tick in ticks])
-    right.minorticks_off()
-    drawing.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
-    alt = "Left: with the original block the error falls from 6.61 to 5.93 and rises to 7.61 at 1,001 layers; with pre-activation it falls from 6.37 to 5.46 to 4.92. Right: loss over four steps on a logarithmic axis. The plain net has one point; the original block rises to several times its start and falls back; the other two fall steadily."
-    return Drawing(drawing, alt)

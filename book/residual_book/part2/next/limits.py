@@ -1,4 +1,4 @@
-"""Three limits of residual networks, measured: how far a unit sees, where parameters sit, what a thousand layers do."""
+"""Two limits of residual networks, measured: how far a unit sees, and where the parameters sit."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch.optim.swa_utils import update_bn
 
 from residual.probes.cost import cost
 from residual.probes.effective_field import effective_field, shares_within, side_holding
-from residual_book.nets import ARMS, IMAGE, MAKERS, Steps, first_steps, last_map_sees, shares
+from residual_book.nets import IMAGE, MAKERS, last_map_sees, shares
 from residual_book.recording import alone, spread
 
 SEEDS = (0, 1, 2)
@@ -72,17 +72,12 @@ def measure_field(net: str, seed: int, image: Sequence[int] = FIELD_IMAGE) -> Fi
     return Field(net, seed, last_map_sees(cost(model, IMAGE)), energy)
 
 
-def fields() -> list[Field]:
+def fields(seeds: Sequence[int] = SEEDS) -> list[Field]:
     """`measure_field` of every net in `NETS` from every seed."""
-    return spread(measure_field, product(NETS, SEEDS), bar="fields measured")
+    return spread(measure_field, product(NETS, seeds), bar="fields measured")
 
 
 def family() -> dict[str, dict[str, dict[str, float]]]:
     """The `shares` of the parts of each network of `MAKERS`, from the stem to the head, for images of shape `IMAGE`."""
     with torch.device("meta"):
         return {net: shares(cost(make(), IMAGE)) for net, make in MAKERS.items()}
-
-
-def thousand_layers() -> list[Steps]:
-    """`first_steps` of every arm from every seed."""
-    return spread(first_steps, product(ARMS, SEEDS), bar="deep nets started")

@@ -1,22 +1,25 @@
 """What `book/part2/resnet.md` says, and the rule of each sentence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from torch.nn import Conv2d
 
 from residual.probes.cost import Cost
-from residual_book.claims import check, confirmed, corrected, glue_all
+from residual_book.claims import check, confirmed, extended, glue_all, no_verdict, scoped
 from residual_book.nets import last_map_sees
-from residual_book.part2.resnet.experiment import PAPER_MULTIPLY_ADDS, SEEDS, Variant, billions, convolutions, last_map
+from residual_book.part2.resnet.experiment import (
+    PAPER_MULTIPLY_ADDS,
+    Variant,
+    billions,
+    convolutions,
+    last_map,
+)
 from residual_book.part2.resnet.experiment import TORCHVISION_ACCURACY as ACCURACY
-from residual_book.speeds import Speed
-from residual_book.stats import mean_interval
 
 
 def on_family(variants: Mapping[str, Variant]) -> None:
     """Of the five networks: parameters, multiply-adds, and what a unit of the last map sees."""
     parameters = [v.cost.totals["parameters"] for v in variants.values()]
-    cut_off = max(100 * (1 - notes * 1e6 / n) for notes, n in zip((11, 21, 25, 44, 60), parameters, strict=True))
     paper_gap = max(abs(billions(v.cost_v1) - PAPER_MULTIPLY_ADDS[name]) for name, v in variants.items())
     sees = {name: last_map_sees(v.cost) for name, v in variants.items()}
     windows = {name: sum(isinstance(m, Conv2d) and m.kernel_size == (3, 3) for m in v.net.modules()) for name, v in variants.items()}  # fmt: skip
@@ -25,14 +28,14 @@ def on_family(variants: Mapping[str, Variant]) -> None:
     path_34 = convolutions(variants["ResNet-34"].cost)
     without_stride = [layer.multiply_adds for layer in path_34 if layer.name.endswith("conv2")]
     glue_all(
-        parameters_50=f"{parameters[2]:,}", macs_50=macs_50, macs_50_v1=macs_50_v1, cut_off=cut_off,
+        parameters_50=f"{parameters[2]:,}", macs_50=macs_50, macs_50_v1=macs_50_v1,
         gain_to_50=ACCURACY["ResNet-50"] - ACCURACY["ResNet-18"], gain_to_152=ACCURACY["ResNet-152"] - ACCURACY["ResNet-101"],
-        field_50=str(sees_50), field_18=str(sees_18), windows_50=str(windows["ResNet-50"]),
+        paper_gap=paper_gap, field_50=str(sees_50), field_18=str(sees_18), windows_50=str(windows["ResNet-50"]),
     )  # fmt: skip
     check(
-        "resnet-parameters", holds=parameters == [11_689_512, 21_797_672, 25_557_032, 44_549_160, 60_192_808], value=cut_off, unit="% missing in the notes, at most",
+        "resnet-parameters", holds=parameters == [11_689_512, 21_797_672, 25_557_032, 44_549_160, 60_192_808], value=parameters[2], unit="parameters of ResNet-50",
         statement="The five networks have 11,689,512, 21,797,672, 25,557,032, 44,549,160 and 60,192,808 parameters.",
-        verdict=corrected("notes", "section 3", "11, 21, 25, 44 and 60 million"),
+        verdict=confirmed("torchvision2016", "documentation of the weights of each network", "the same five numbers of parameters"),
     )  # fmt: skip
     check(
         "resnet-multiply-adds", holds=paper_gap < 0.07, value=paper_gap, unit="billion, at most",
@@ -47,12 +50,12 @@ def on_family(variants: Mapping[str, Variant]) -> None:
     check(
         "resnet-field-483", holds=(sees_50_v1, sees_50) == (483, 427), value=sees_50, unit="pixels",
         statement="A unit of ResNet-50's last map sees 483 pixels with the paper's strides, and 427 with those that are common now.",
-        verdict=corrected("araujo2019", "discussion, table of networks", "483 pixels for ResNet-50"),
+        verdict=scoped("araujo2019", "discussion, table of networks", "483 pixels for ResNet-50"),
     )  # fmt: skip
     check(
         "resnet-sees-all", holds=min(sees.values()) > 224, value=min(sees.values()), unit="pixels, at least",
         statement="In all five networks the units of the last map can depend on more than the whole width of the image.",
-        verdict=corrected("notes", "limitations", "each 3x3 convolution sees its neighbors only"),
+        verdict=confirmed("araujo2019", "discussion, receptive fields of modern networks", "in most of today's networks the last features can depend on the whole image"),
     )  # fmt: skip
     check(
         "resnet-18-sees-as-far", holds=windows["ResNet-18"] == windows["ResNet-50"] == 16 and 0.9 < sees_18 / sees_50 < 1.1, value=sees_18 / sees_50, unit="times as far",
@@ -61,7 +64,7 @@ def on_family(variants: Mapping[str, Variant]) -> None:
     )  # fmt: skip
     check(
         "resnet-even-work", holds=len(set(without_stride)) == 1, value=max(without_stride) / min(without_stride), unit="times, most over least",
-        statement="In ResNet-34, a 3x3 convolution without stride takes the same multiply-adds in every stage.",
+        statement="In ResNet-34, the second 3x3 convolution of a block takes the same multiply-adds in every stage.",
         verdict=confirmed("he2015", "section 3.3", "channels double where the map is halved, so that each layer takes as long"),
     )  # fmt: skip
 
@@ -75,32 +78,10 @@ def on_resnet_50(shares: Mapping[str, Mapping[str, float]], sizes: Mapping[tuple
     check(
         "resnet-late-parameters", holds=late["parameters"] > 50 and late["multiply_adds"] < 25, value=late["parameters"], unit="% of the parameters",
         statement="More than half of ResNet-50's parameters are in its last stage, and less than a quarter of its work.",
-        verdict=confirmed("notes", "limitations", "many parameters are in the later layers"),
+        verdict=no_verdict("he2015", "Table 1", "gives the widths of the stages and their numbers of blocks"),
     )  # fmt: skip
     check(
         "resnet-any-size", holds=len(nets) == 1 and 3.99 < growth <= 4, value=growth, unit="times the multiply-adds",
         statement="One ResNet-50 reads images of 32 to 448 pixels, square or not, with the same parameters; twice the side costs four times the work.",
-        verdict=corrected("notes", "limitations", "the resolution is fixed"),
-    )  # fmt: skip
-
-
-def on_inference(speeds: Sequence[Speed], folding_errors: Sequence[float]) -> None:
-    """Of the recorded benchmark, and of what folding batch norm does to logits, one error for each seed."""
-    ours = [s.times_as_fast for s in speeds if s.arm == "ours"]
-    fused = [s.times_as_fast for s in speeds if s.arm == "ours, fused" and s.images == 32]
-    check(
-        "resnet-speed-equal", holds=min(ratio.high for ratio in ours) >= 1, value=min(ratio.estimate for ratio in ours), unit="times as fast, the lowest median",
-        statement="As it is, our network gives its logits as fast as torchvision's: no interval lies below one.",
-        verdict=confirmed("torchvision2016", "torchvision.models.resnet", "has these networks as its reference implementation"),
-    )  # fmt: skip
-    check(
-        "resnet-speed-fused", holds=min(ratio.low for ratio in fused) > 1.2, value=min(ratio.estimate for ratio in fused), unit="times as fast, the lower median",
-        statement="With 32 images, the fused copy is more than 1.2 times as fast as torchvision's network.",
-        verdict=confirmed("ioffe2015", "section 3.1", "after training, batch norm need not cost anything"),
-    )  # fmt: skip
-    folding = mean_interval(folding_errors)
-    check(
-        "resnet-folding", holds=folding.high < 1e-4, value=folding, unit="of the largest logit", seeds=SEEDS,
-        statement="Folding batch norm into the convolutions changes the logits by rounding only.",
-        verdict=confirmed("ioffe2015", "section 3.1", "after training, batch norm is one linear map, and joins the layer before it"),
+        verdict=extended("he2015", "section 3.4", "tests its networks on images of several sizes, as fully convolutional nets"),
     )  # fmt: skip

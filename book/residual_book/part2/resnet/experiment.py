@@ -1,4 +1,4 @@
-"""The family of residual networks in numbers: variants, the shapes on the way, image sizes, speed, folded norms."""
+"""The family of residual networks in numbers: variants, the shapes on the way, image sizes."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -8,12 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from residual.probes.cost import Cost, Layer, cost
-from residual.vision import Bottleneck, ResNet, fuse, resnet18
+from residual.vision import Bottleneck, ResNet
 from residual_book.nets import IMAGE, MAKERS
-from residual_book.recording import RESULTS, alone
-from residual_book.speeds import Speed, recorded_speeds
 
-SEEDS = tuple(range(3))
 SIZES = ((32, 32), (224, 224), (448, 448), (200, 320))  # height, width
 # He et al. 2015, Table 1, last row: multiply-adds in units of 10^9.
 PAPER_MULTIPLY_ADDS = dict(zip(MAKERS, (1.8, 3.6, 3.8, 7.6, 11.3), strict=True))
@@ -77,28 +74,3 @@ def stations(net: ResNet, images: Tensor) -> dict[str, tuple[int, ...]]:
     for hook in hooks:
         hook.remove()
     return shapes
-
-
-def inference_speeds() -> list[Speed]:
-    """How fast networks gave their logits on two threads, as recorded."""
-    speeds = recorded_speeds(RESULTS / "vision-benchmark.json")
-    return [speed for speed in speeds if speed.job == "inference" and speed.threads == 2]
-
-
-def folding_error(seed: int) -> float:
-    """Largest difference that `fuse` makes to a logit of a narrow ResNet-18, over the largest logit.
-
-    Batch norm is given weights and statistics other than its first ones, which would hide a wrong fold.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    with alone(seed):
-        net = resnet18(num_classes=10, width=16).eval()
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for values in (module.weight, module.bias, module.running_mean, module.running_var):
-                assert values is not None
-                values.data.add_(0.2 * torch.rand(values.shape, generator=generator))
-    images = torch.randn(2, 3, 64, 64, generator=generator)
-    with torch.no_grad():
-        logits, folded = net(images), fuse(net)(images)
-    return float((logits - folded).abs().max() / logits.abs().max())

@@ -1,18 +1,16 @@
 """The figures and tables of `book/part2/resnet.md`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from IPython.display import Markdown
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
 from residual.probes.cost import Cost
 from residual_book.nets import IMAGE, last_map_sees
 from residual_book.part2.resnet import experiment
 from residual_book.part2.resnet.experiment import Variant, billions, convolutions
-from residual_book.speeds import Speed, times_as_fast
-from residual_book.style import INK, OTHER, PAPER, PLAIN, RESIDUAL, Drawing, figure, styled, table
+from residual_book.style import INK, OTHER, PAPER, PLAIN, RESIDUAL, Drawing, figure, narrow, sheet, styled, table
 
 SIDE, DEPTH = 0.0735, 0.0205  # inches that the square root of a map's side, and of its channels, is drawn with
 OBLIQUE = 0.3  # how far a side reaches back
@@ -24,18 +22,19 @@ def shapes(stations: Mapping[str, tuple[int, ...]]) -> Drawing:
 
     Every edge is as long as the square root of what it stands for; shapes are (C, H, W), or (features,).
     """
-    slot, heights, width = 1.44, (2.05, 1.15), 7.2
-    drawing = Figure(figsize=(width, sum(heights)))
+    slot, heights, across, size = (1.44, (2.05, 1.15), 5, 10.5) if not narrow() else (1.26, (2.05, 1.35, 1.15), 3, 9.5)
+    drawing = sheet(height=sum(heights), stacked=sum(heights))
+    width = drawing.get_figwidth()
     drawing.set_layout_engine("none")
     axes = drawing.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(0, sum(heights)))
     axes.axis("off")
     for i, (name, shape) in enumerate(stations.items()):
-        row, column = divmod(i, 5)
+        row, column = divmod(i, across)
         x, floor = slot * column + 0.06, sum(heights[row + 1 :]) + 0.5
         _box(axes, x, floor, shape, color=PLAIN if "stage" not in name else RESIDUAL)
-        axes.text(x, floor - 0.08, name, va="top", size=10.5)
-        axes.text(x, floor - 0.26, " × ".join(f"{n:,}" if n > 9999 else str(n) for n in shape), va="top", size=10.5)
+        axes.text(x, floor - 0.08, name, va="top", size=size)
+        axes.text(x, floor - 0.26, " × ".join(f"{n:,}" if n > 9999 else str(n) for n in shape), va="top", size=size)
     boxes = "; ".join(f"{name}: {' by '.join(map(str, shape))}" for name, shape in stations.items())
     return Drawing(drawing, f"Nine boxes. {boxes}. From tall and thin they become long and flat.")
 
@@ -53,7 +52,7 @@ def _box(axes: Axes, x: float, y: float, shape: tuple[int, ...], *, color: str) 
 @styled
 def along_the_layers(network: Variant) -> Drawing:
     """One point per convolution, in the order of calls: channels and side of its output, and how far a unit sees."""
-    drawing, (left, right) = figure(2, height=3.3)
+    drawing, (left, right) = figure(2, height=3.3, stacked=3.1)
     path, image = convolutions(network.cost), IMAGE[-1]
     numbers, channels, sides = range(1, len(path) + 1), *zip(*(layer.shape[:2] for layer in path), strict=True)
     left.plot(numbers, channels, "o", color=RESIDUAL, markersize=4, label="channels")
@@ -96,22 +95,10 @@ def shares_by_part(shares: Mapping[str, Mapping[str, float]]) -> Drawing:
     axes.grid(visible=False, axis="x")
     axes.legend(loc="upper left")
     bars = ". ".join(
-        f"{title}: " + ", ".join(f"{part} {by_kind[kind]:.0f} %" for part, by_kind in shares.items())
+        f"{title}: " + ", ".join(f"{part} {by_kind[kind]:.0f}%" for part, by_kind in shares.items())
         for kind, title in zip(kinds, ("Parameters", "Multiply-adds", "Activations"), strict=True)
     )
     return Drawing(drawing, f"Three bars for stem, four stages and head. {bars}.")
-
-
-def speeds(measured: Sequence[Speed]) -> Drawing:
-    """How many times as fast as torchvision's networks the others gave their logits."""
-    fused = ", ".join(
-        f"{s.times_as_fast.estimate:.2f} times as fast with {s.network} and {s.images} images"
-        for s in sorted(measured, key=lambda s: s.images)
-        if s.arm == "ours, fused"
-    )
-    return times_as_fast(
-        measured, f"Dots with intervals. Our network as it is lies at one, timm's too. Fused it is {fused}."
-    )
 
 
 def sizes_of_networks(variants: Mapping[str, Variant]) -> Markdown:
@@ -121,7 +108,7 @@ def sizes_of_networks(variants: Mapping[str, Variant]) -> Markdown:
         blocks = ", ".join(str(len(list(v.net.get_submodule(stage).children()))) for stage in v.net.stages)
         counts = f"{v.cost.totals['parameters']:,}", f"{billions(v.cost):.2f}", f"{billions(v.cost_v1):.2f}"
         rows.append([name, blocks, *counts, experiment.PAPER_MULTIPLY_ADDS[name]])
-    return table(["Network", "Blocks a stage", "Parameters", "Multiply-adds (10⁹)", "V1", "V1, paper"], rows)
+    return table(["Network", "Blocks per stage", "Parameters", "Multiply-adds (10⁹)", "V1", "V1, paper"], rows)
 
 
 def published_accuracies(variants: Mapping[str, Variant]) -> Markdown:

@@ -1,13 +1,13 @@
-"""A recipe taken apart: ResNet-20 trained by all of it, and by all but one piece.
+"""A recipe taken apart: ResNet-20 trained by all of it, and by all but one piece, each at a learning rate of its own.
 
-On CIFAR-10 it is recorded, resumably, by
-`residual-book ablation --cifar10 FOLDER --out results/ablation-cifar10.json`.
+It is recorded, resumably, by `residual-book ablation`; `results/README.md` has the commands.
 """
 
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from residual.training import Recipe, error_rate, fit, predictions
 from residual.vision.cifar import CifarNet
-from residual.vision.data import ImageData, cifar10, crop_and_flip
-from residual_book.recording import alone, images_of, listed, record_all, spread
-from residual_book.stats import Interval, mean_difference
+from residual.vision.data import ImageData, crop_and_flip
+from residual_book.recording import alone, images_of, listed, record_all, recorded_runs, spread
+from residual_book.stats import CONFIDENCE, Interval, mean_difference
 
 RECIPE = Recipe(
     epochs=5, batch_size=64, schedule="cosine", warmup=0.1, weight_decay=5e-4, decay_all=False, label_smoothing=0.1
@@ -39,7 +39,8 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "augmentation": {},
 }
 PIECES = tuple(piece for piece in WITHOUT if piece != NOTHING)
-SEEDS = (0, 1, 2, 3)
+# Of each of six intervals, so that all six hold together in 95 of 100 experiments like this (Bonferroni).
+TOGETHER = 1 - (1 - CONFIDENCE) / len(PIECES)
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 # Evaluating all of CIFAR-10's training images would cost a third of an epoch; 2,500 give the error to a point.
 TRAIN_IMAGES_EVALUATED = 2_500
@@ -56,6 +57,9 @@ class Run:
         test_error: percent, likewise.
         curve: training error of each epoch, percent, of the images as they were trained on.
         confusion: test images by label (row) and by the net's answer (column), counts.
+        peak_lr: highest learning rate.
+        tuning: whether the run was made to choose a rate: then it was trained on four fifths of the training images,
+            and the others stand in for the test images.
     """
 
     without: str
@@ -64,14 +68,18 @@ class Run:
     test_error: float
     curve: tuple[float, ...]
     confusion: tuple[tuple[int, ...], ...]
+    peak_lr: float = RECIPE.peak_lr
+    tuning: bool = False
 
 
 def train(
     without: str,
     recipe: Recipe = RECIPE,
     *,
+    tuning: bool = False,
     folder: Path | None = None,
     images: int | None = None,
+    bf16: bool = False,
     checkpoint: Path | None = None,
 ) -> Run:
     """Train ResNet-20 by all of `recipe` but one piece, on one thread, and measure it.
@@ -79,20 +87,23 @@ def train(
     Args:
         without: the piece, a key of `WITHOUT`.
         recipe: the whole recipe; its seed also decides the initial weights.
+        tuning: keep a fifth of the training images back and test on them.
         folder: CIFAR-10's binary files (trained on with crops and flips); None trains on scikit-learn's digits (with
             shifts).
         images: how many of the training images to train on, as many of each class; None takes all.
+        bf16: train under bfloat16 autocast; errors are measured in float32.
         checkpoint: where to keep the state after each epoch.
 
     Raises:
         ValueError: for more images of a class than there are.
     """
     data = images_of(folder) if images is None else first_images(images_of(folder), images)
+    data = keep_back_a_fifth(data) if tuning else data
     with alone(recipe.seed):
         model = network(data.channels, he=without != "He initialization")
         augment = None if without == "augmentation" else crop_and_flip if folder else shift
         recipe = replace(recipe, **WITHOUT[without])
-        history = fit(model, data, recipe, augment=augment, checkpoint=checkpoint, progress=False)
+        history = fit(model, data, recipe, augment=augment, bf16=bf16, checkpoint=checkpoint, progress=False)
         shown = slice(TRAIN_IMAGES_EVALUATED)
         answers = predictions(model, data.test_images)
         return Run(
@@ -102,6 +113,8 @@ def train(
             test_error=100 * int((answers != data.test_labels).sum()) / len(answers),
             curve=tuple(history.train_error),
             confusion=tuple(map(tuple, confusion_matrix(data.test_labels, answers).tolist())),
+            peak_lr=recipe.peak_lr,
+            tuning=tuning,
         )
 
 
@@ -138,72 +151,134 @@ def first_images(data: ImageData, images: int) -> ImageData:
     return replace(data, train_images=data.train_images[chosen], train_labels=data.train_labels[chosen])
 
 
-def ablate(seeds: Sequence[int] = SEEDS, *, recipe: Recipe = RECIPE) -> list[Run]:
-    """Train on the digits from every seed by the whole recipe and without each piece; the runs are sorted by `key`."""
-    jobs = [(without, replace(recipe, seed=seed)) for seed in seeds for without in WITHOUT]
+def keep_back_a_fifth(data: ImageData) -> ImageData:
+    """The same data with the last fifth of the training images in place of the test images, and out of training."""
+    cut = 4 * len(data.train_images) // 5
+    return replace(
+        data,
+        train_images=data.train_images[:cut],
+        train_labels=data.train_labels[:cut],
+        test_images=data.train_images[cut:],
+        test_labels=data.train_labels[cut:],
+    )
+
+
+def best_rates(runs: Sequence[Run]) -> dict[str, float]:
+    """For each arm, the rate with the lowest mean error over the tuning runs; of equals, the lower rate."""
+    rates = sorted({run.peak_lr for run in runs if run.tuning})
+    arms = {run.without for run in runs if run.tuning}
+    return {arm: min(rates, key=partial(tuning_error, runs, arm)) for arm in WITHOUT if arm in arms}
+
+
+def tuning_error(runs: Sequence[Run], without: str, rate: float) -> float:
+    """Mean error of an arm's tuning runs at one rate, percent of the images that were kept back."""
+    errors = [run.test_error for run in runs if run.tuning and (run.without, run.peak_lr) == (without, rate)]
+    return sum(errors) / len(errors)
+
+
+def ablate(rates: Mapping[str, float], seeds: Sequence[int], *, recipe: Recipe = RECIPE) -> list[Run]:
+    """Train on the digits from every seed each arm that `rates` names, at its rate; the runs are sorted by `key`."""
+    jobs = [(arm, replace(recipe, peak_lr=rates[arm], seed=seed)) for seed in seeds for arm in rates]
     return sorted(spread(train, jobs, bar="networks trained"), key=key)
 
 
-def key(run: Run) -> tuple[int, int]:
-    """What tells runs apart and sorts them: the piece left out, then the seed."""
-    return list(WITHOUT).index(run.without), run.seed
+def key(run: Run) -> tuple[int, int, float, bool]:
+    """What tells runs apart and sorts them: the piece left out, the seed, the rate, and whether it was for tuning."""
+    return list(WITHOUT).index(run.without), run.seed, run.peak_lr, run.tuning
 
 
 def select(runs: Sequence[Run], without: str) -> list[Run]:
-    """The runs without one piece."""
-    return [run for run in runs if run.without == without]
+    """The runs without one piece that are compared, not those of the tuning."""
+    return [run for run in runs if run.without == without and not run.tuning]
 
 
 def cost(runs: Sequence[Run], without: str, field: str = "test_error") -> Interval:
-    """What leaving a piece out costs: points of error that it adds to the whole recipe's, paired by seed."""
-    return mean_difference(select(runs, without), select(runs, NOTHING), attrgetter(field))
+    """What leaving a piece out costs: points of error that it adds to the whole recipe's, paired by seed.
+
+    The interval is so wide that those of all six pieces hold together with 95% confidence.
+    """
+    return mean_difference(select(runs, without), select(runs, NOTHING), attrgetter(field), confidence=TOGETHER)
+
+
+def found(runs: Sequence[Run]) -> str:
+    """In words: the pieces whose cost has an interval without zero, and to which side it lies."""
+    costs = {piece: cost(runs, piece) for piece in PIECES}
+    words = [f"{piece} (helps)" for piece in PIECES if costs[piece].low > 0]
+    words += [f"{piece} (hurts)" for piece in PIECES if costs[piece].high < 0]
+    return ", ".join(words) or "no piece"
 
 
 def record(
     out: Path,
-    folder: Path,
+    folder: Path | None,
     *,
     label: str,
     pieces: Sequence[str],
     seeds: Sequence[int],
-    images: int,
+    rates: Sequence[float],
+    tuning_seeds: Sequence[int],
+    images: int | None,
+    bf16: bool,
     recipe: Recipe,
     workers: int,
 ) -> None:
-    """Train on CIFAR-10 and write `out` after every network; called again, go on where it was cut off.
+    """Choose each arm's rate, train it from every seed, and write `out` after every net; called again, go on.
 
-    Networks that stand in `out` are not trained again; another call may add pieces and seeds.
+    Networks that stand in `out` are not trained again; another call may add pieces and seeds. With one rate there is
+    nothing to choose, and `tuning_seeds` are not used.
 
     Raises:
         ValueError: for a bad folder, an unknown piece, a bad number of images, or where `out` was recorded with
-            another label, recipe or number of images.
+            another label, recipe, number of images or precision.
     """
     names = list(WITHOUT)
     for piece in set(pieces) - set(names):
         raise ValueError(f"without must be one of {', '.join(map(repr, names))}, got {piece!r}")
-    first_images(cifar10(folder), images)  # a bad folder or number is said now, not by a worker
-    jobs = {
-        (names.index(piece), seed): partial(train, piece, replace(recipe, seed=seed), folder=folder, images=images)
-        for seed in seeds
-        for piece in pieces
-    }
+    if images is not None:
+        first_images(images_of(folder), images)  # a bad folder or number is said now, not by a worker
 
-    def command(nets: Collection[tuple[int, int]]) -> str:
-        without = ",".join(names[piece] for piece in sorted({piece for piece, _ in nets}))
+    def command(nets: Collection[tuple[int, int, float, bool]]) -> str:
+        without = ",".join(names[piece] for piece in sorted({piece for piece, *_ in nets}))
+        compared = {seed for _, seed, _, tuning in nets if not tuning} | set(seeds)
+        tuned = (
+            f" --rates {listed(rates)} --tuning-seeds {listed(tuning_seeds)}"
+            if len(rates) > 1
+            else f" --rates {rates[0]}"
+        )
         return (
-            f"residual-book ablation --cifar10 FOLDER --out results/{out.name} --label {shlex.quote(label)}"
-            f" --without {shlex.quote(without)} --seeds {listed(seed for _, seed in nets)}"
-            f" --epochs {recipe.epochs} --images {images}"
+            f"residual-book ablation{' --cifar10 FOLDER' if folder else ''} --out results/{out.name}"
+            f" --label {shlex.quote(label)} --without {shlex.quote(without)} --seeds {listed(compared)}{tuned}"
+            f" --epochs {recipe.epochs}{f' --images {images}' if images else ''}{' --bf16' if bf16 else ''}"
         )
 
-    record_all(
-        out,
-        jobs,
-        Run,
-        key=key,
-        command=command,
-        label=label,
-        recipe=recipe,
-        workers=workers,
-        images=images,
-    )
+    def train_all(nets: Iterable[tuple[int, str, float]], *, tuning: bool) -> None:
+        jobs = {
+            (names.index(piece), seed, rate, tuning): partial(
+                train,
+                piece,
+                replace(recipe, peak_lr=rate, seed=seed),
+                tuning=tuning,
+                folder=folder,
+                images=images,
+                bf16=bf16,
+            )
+            for seed, piece, rate in nets
+        }
+        record_all(
+            out,
+            jobs,
+            Run,
+            key=key,
+            command=command,
+            label=label,
+            recipe=recipe,
+            workers=workers,
+            images=images,
+            bf16=bf16,
+        )
+
+    chosen = dict.fromkeys(pieces, rates[0])
+    if len(rates) > 1:
+        train_all(product(tuning_seeds, pieces, rates), tuning=True)
+        chosen = best_rates(recorded_runs(out, Run))
+    train_all(((seed, piece, chosen[piece]) for seed in seeds for piece in pieces), tuning=False)

@@ -7,12 +7,21 @@ import numpy as np
 import torch
 from IPython.display import Markdown
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from residual.training import Recipe
 from residual.vision.data import ImageData
-from residual_book.part2.training.ablation import CIFAR10_CLASSES, NOTHING, PIECES, Run, cost, select
+from residual_book.part2.training.ablation import (
+    CIFAR10_CLASSES,
+    NOTHING,
+    PIECES,
+    Run,
+    best_rates,
+    cost,
+    found,
+    select,
+    tuning_error,
+)
 from residual_book.part2.training.precision import Rounding
 from residual_book.speeds import Speed
 from residual_book.stats import Interval, pairs
@@ -25,7 +34,8 @@ from residual_book.style import (
     Drawing,
     dots_by_row,
     figure,
-    seed_lines,
+    narrow,
+    sheet,
     styled,
     table,
 )
@@ -52,7 +62,7 @@ def schedules(recipe: Recipe) -> Drawing:
         axes.plot(np.linspace(0, 100, 400), rates, style, color=color, label=name)
     axes.set(xlabel="steps done (%)", ylabel="learning rate", ylim=(-0.004, None))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, columnspacing=1.2, handlelength=2.2)
-    alt = "Learning rate against steps done. Warm-up and cosine climbs along a line to its peak and falls along half a cosine to zero; step stands at the peak and drops to a tenth twice; one-cycle climbs for a third and falls; constant climbs and stays."
+    alt = "Learning rate against steps done. Warm-up with cosine climbs along a line to its peak and falls along half a cosine to zero; step stays at the peak and drops to a tenth twice; one-cycle climbs for a third and falls; constant climbs and stays."
     return Drawing(drawing, alt)
 
 
@@ -78,13 +88,14 @@ def speed_table(speeds: Sequence[Speed]) -> Markdown:
         times = speed.times_as_fast
         interval = f"{times.estimate:.2f} ({times.low:.2f} to {times.high:.2f})"
         rows.append([speed.network, speed.arm, f"{speed.median_ms:.0f} ms", interval])
-    return table(["Network", "Training", "A step of 128 images", "Times as fast (95 % interval)"], rows)
+    return table(["Network", "Loop", "Time per step", "Times as fast"], rows)
 
 
 @styled
 def costs(runs: Sequence[Run], recorded: Sequence[Run]) -> Drawing:
     """Test error that leaving each piece out adds, on the digits and on CIFAR-10: one dot per seed, and the mean."""
     drawing, axes = figure(2, height=3.6, share_y=True)
+    told = []
     for panel, title, nets in zip(axes, DATA, (runs, recorded), strict=True):
         panel.axvline(0, color=INK, linewidth=1)
         for row, piece in enumerate(PIECES):
@@ -96,19 +107,26 @@ def costs(runs: Sequence[Run], recorded: Sequence[Run]) -> Drawing:
             panel.plot(points, [row] * len(points), "o", color=color, markersize=4.5)
         panel.set(title=title, xlabel="test error added (points)", ylim=(len(PIECES) - 0.5, -0.5))
         panel.set_yticks(range(len(PIECES)), [f"no {piece}" for piece in PIECES])
-    alt = "Six rows, a piece left out in each, in two panels, with dots and a bar for the difference in test error to the whole recipe. Without the schedule the error is higher in both, and on CIFAR-10 by far the most; there it is lower without augmentation."
+        told.append(f"{title}: {found(nets)}")
+    alt = f"Six rows, one piece left out in each, in two panels, with dots and a bar for the difference in test error from the whole recipe. Bars that do not reach zero. {'; '.join(told)}."
     return Drawing(drawing, alt)
 
 
-def cost_table(runs: Sequence[Run], recorded: Sequence[Run]) -> Markdown:
-    """Points of error that leaving each piece out adds, with their intervals."""
-    columns = {
-        "test error, digits": (runs, "test_error"),
-        "training error, digits": (runs, "train_error"),
-        "test error, CIFAR-10": (recorded, "test_error"),
-    }
-    rows = [[piece, *(_points(cost(nets, piece, field)) for nets, field in columns.values())] for piece in PIECES]
-    return table(["Without", *columns], rows)
+def cost_table(runs: Sequence[Run]) -> Markdown:
+    """The rate of each arm, and the points of test error that leaving the piece out adds, with their intervals."""
+    rates = {run.without: run.peak_lr for run in runs if not run.tuning}
+    rows = [[piece, rates[piece], _points(cost(runs, piece))] for piece in PIECES]
+    return table(["Without", "Rate", "Points added to the test error"], rows)
+
+
+def tuning_table(runs: Sequence[Run]) -> Markdown:
+    """Mean error of each arm on the images kept back, at each rate; the chosen rate's in bold."""
+    tried, best = sorted({run.peak_lr for run in runs if run.tuning}), best_rates(runs)
+    rows = []
+    for arm in best:
+        errors = {rate: f"{tuning_error(runs, arm, rate):.1f}" for rate in tried}
+        rows.append([arm, *(f"**{error}**" if rate == best[arm] else error for rate, error in errors.items())])
+    return table(["Without", *(f"rate {rate}" for rate in tried)], rows)
 
 
 def _points(cost: Interval) -> str:
@@ -117,29 +135,13 @@ def _points(cost: Interval) -> str:
 
 
 @styled
-def training_curves(runs: Sequence[Run], recorded: Sequence[Run]) -> Drawing:
-    """Training error, epoch by epoch, of the images as they were trained on: one line per seed, one panel per data."""
-    arms = {"whole recipe": NOTHING, "no schedule": "schedule", "no augmentation": "augmentation"}
-    drawing, axes = figure(2, height=3.3)
-    for panel, title, nets in zip(axes, DATA, (runs, recorded), strict=True):
-        epochs = range(1, len(nets[0].curve) + 1)
-        for (name, piece), color, style in zip(arms.items(), COLORS, STYLES, strict=False):
-            curves = [run.curve for run in select(nets, piece)]
-            seed_lines(panel, epochs, curves, linestyle=style, color=color, linewidth=1.5, label=name)
-        panel.set(title=title, xlabel="epoch", xticks=epochs, ylim=(0, None))
-        panel.legend()
-    axes[0].set_ylabel("error in the epoch (%)")
-    alt = "Training error against epoch, two panels. In both, all curves fall; on the digits those of the runs without augmentation are far below the others."
-    return Drawing(drawing, alt)
-
-
-@styled
 def mistaken(data: ImageData, answers: Tensor) -> Drawing:
     """The first twelve test images with a wrong answer in `answers` (N,), dark ink on light as they were written."""
     wrong = torch.nonzero(answers != data.test_labels).flatten()[:12]
-    rows = -(-len(wrong) // 6)
-    drawing, mistakes = Figure(figsize=(7.2, 0.35 + 1.45 * rows)), []
-    for panel in drawing.subplots(rows, 6, squeeze=False).flat:
+    across = 3 if narrow() else 6
+    rows = -(-len(wrong) // across)
+    drawing, mistakes = sheet(height=0.35 + 1.45 * rows, stacked=0.35 + 1.45 * rows), []
+    for panel in drawing.subplots(rows, across, squeeze=False).flat:
         panel.set_axis_off()
     for panel, i in zip(drawing.axes, wrong.tolist(), strict=False):
         label, answer = data.classes[data.test_labels[i]], data.classes[answers[i]]

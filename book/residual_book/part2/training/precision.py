@@ -18,6 +18,7 @@ class Rounding:
     They are computed in float32, in float32 with channels last, and under bfloat16 autocast with channels last.
     """
 
+    seed: int
     float32: float
     channels_last: float
     bf16: float
@@ -38,4 +39,4 @@ def round_off(seed: int) -> Rounding:
         x_last = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             short = last(x_last)
-        return Rounding(distance(net(x)), distance(last(x_last)), distance(short))
+        return Rounding(seed, distance(net(x)), distance(last(x_last)), distance(short))

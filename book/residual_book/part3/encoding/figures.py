@@ -6,14 +6,13 @@ import numpy as np
 import polars as pl
 from IPython.display import Markdown
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from residual_book.organizations import Array
 from residual_book.part3.encoding.encodings import BUCKETS, Clock, Looks, Vocabulary
 from residual_book.part3.encoding.experiment import Measured
 from residual_book.part3.encoding.leakage import ARMS, FORESIGHT
 from residual_book.stats import mean_interval
-from residual_book.style import INK, OTHER, PAPER, PLAIN, RESIDUAL, Drawing, figure, styled, table
+from residual_book.style import INK, OTHER, PAPER, PLAIN, RESIDUAL, Drawing, figure, narrow, sheet, styled, table
 
 _COLORS = (RESIDUAL, PLAIN, OTHER[0], PAPER, *OTHER[1:])
 _MARKERS = "os^Dv*"
@@ -23,14 +22,14 @@ SIZES = ("bytes sent", "connection, ms", "cloud call, ms")
 @styled
 def clock(offices: Mapping[str, Clock]) -> Drawing:
     """When offices sign in, as a line that breaks at midnight and on a circle."""
-    drawing = Figure(figsize=(7.2, 3.6))
-    line, circle = drawing.add_subplot(1, 2, 1), drawing.add_subplot(1, 2, 2, projection="polar")
+    drawing, places = sheet(height=3.6, stacked=6.0), (2, 1) if narrow() else (1, 2)
+    line, circle = drawing.add_subplot(*places, 1), drawing.add_subplot(*places, 2, projection="polar")
     middle = np.arange(24) + 0.5
     for (name, office), color in zip(offices.items(), _COLORS, strict=False):
         line.plot(middle, 100 * office.hours, color=color, label=name)
         around = 100 * np.append(office.hours, office.hours[0])
         circle.plot(2 * np.pi * np.append(middle, 24.5) / 24, around, color=color)
-    line.set(xlabel="hour, UTC", ylabel="% of sign-ins", xlim=(0, 24), ylim=(0, None), xticks=range(0, 25, 6))
+    line.set(xlabel="hour (UTC)", ylabel="sign-ins (%)", xlim=(0, 24), ylim=(0, None), xticks=range(0, 25, 6))
     line.legend(loc="lower left", bbox_to_anchor=(-0.15, 1), ncols=3, handlelength=1, columnspacing=1)
     circle.set_theta_zero_location("N")  # type: ignore[attr-defined]  # a polar axes
     circle.set_theta_direction(-1)  # type: ignore[attr-defined]  # likewise
@@ -52,7 +51,7 @@ def unknown_values(organizations: Sequence[Measured]) -> Drawing:
         axes.plot(days, mean, color=color, label=code, marker=marker)
         axes.fill_between(days, low, high, color=color, alpha=0.2, linewidth=0)
     axes.set_yscale("symlog", linthresh=1)
-    axes.set(xlabel="days that the vocabulary was learned from", ylabel="% unknown", ylim=(-0.2, 110))
+    axes.set(xlabel="days that the vocabulary was learned from", ylabel="values unknown (%)", ylim=(-0.2, 110))
     axes.set_yticks([0, 1, 10, 100], ["0", "1", "10", "100"])
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     alt = "Four curves over one to seven days. Names looked up stay far above one half. Addresses fall from five to about two percent, hosts connected to from about two to below one, and users lie at zero."
@@ -62,7 +61,7 @@ def unknown_values(organizations: Sequence[Measured]) -> Drawing:
 def vocabularies(codes: Mapping[str, Vocabulary]) -> Markdown:
     """A table of how far a vocabulary goes for each code."""
     return table(
-        ["Code", "different values", "unknown after 1 day", "after 7 days"],
+        ["Code", "Different values", "Unknown after 1 day", "Unknown after 7 days"],
         [[f"`{code}`", f"{v.values:,}", f"{v.unknown[0]:.1%}", f"{v.unknown[-1]:.1%}"] for code, v in codes.items()],
     )
 
@@ -78,18 +77,18 @@ def hashing(organizations: Sequence[Measured]) -> Drawing:
         own = [collision for collision in every if collision.buckets == buckets]
         x, y = [collision.distinct / buckets for collision in own], [collision.measured for collision in own]
         axes.plot(x, y, marker, color=color, alpha=0.75, markersize=5.5, label=f"{buckets:,} buckets")
-    axes.set(xscale="log", xlabel="different values a bucket", ylabel="share that collide", ylim=(-0.03, 1.05))
+    axes.set(xscale="log", xlabel="different values per bucket", ylabel="share that collide", ylim=(-0.03, 1.05))
     axes.set_xticks([0.01, 0.1, 1, 10, 100], ["0.01", "0.1", "1", "10", "100"])
     axes.legend(loc="upper left")
-    alt = "Points of four colors on one rising curve, from near zero at one value for a hundred buckets to one at ten values a bucket."
+    alt = "Points of four colors on one rising curve, from near zero at one value per hundred buckets to one at ten values per bucket."
     return Drawing(drawing, alt)
 
 
 @styled
 def skews(sizes: Mapping[str, tuple[Array, Array]]) -> Drawing:
     """Two rows of histograms: the numbers of each column in `SIZES` as they are, and as they are encoded."""
-    drawing = Figure(figsize=(7.2, 4.2))
-    grid = drawing.subplots(2, len(SIZES))
+    drawing = sheet(height=4.2, stacked=6.0)
+    grid = drawing.subplots(len(SIZES), 2).T if narrow() else drawing.subplots(2, len(SIZES))
     for label, (before, after) in zip(SIZES, grid.T, strict=True):
         raw, encoded = sizes[label]
         for axes, values, color in ((before, raw, PLAIN), (after, encoded, RESIDUAL)):
@@ -99,8 +98,8 @@ def skews(sizes: Mapping[str, tuple[Array, Array]]) -> Drawing:
         before.ticklabel_format(axis="x", style="sci", scilimits=(0, 3))
         before.set(title=label, xlabel="as it is")
         after.set(xlabel="encoded")
-    for axes in grid[:, 0]:
-        axes.set_ylabel("% of events")
+    for axes in grid.T[0] if not narrow() else grid[0]:
+        axes.set_ylabel("events (%)")
     alt = "Above, three histograms of which each has nearly all of its mass in the first bar. Below, the same columns as broad hills."
     return Drawing(drawing, alt)
 
@@ -112,7 +111,7 @@ def names(looks: Looks) -> Drawing:
     for (label, points), color, marker in zip(looks.items(), _COLORS, _MARKERS, strict=False):
         points = points[::24] if label == "other names" else points
         axes.plot(points[:, 0], points[:, 1], marker, color=color, markersize=4, alpha=0.6, label=label)
-    axes.set(xlabel="length, bytes", ylabel="entropy, bits a byte")
+    axes.set(xlabel="length (bytes)", ylabel="entropy (bits per byte)")
     axes.legend(loc="lower right", markerscale=1.6)
     alt = "A cloud of short names with low entropy at the lower left, and one of long names with high entropy at the upper right. The names of tunnels lie inside the second cloud, among those of antivirus programs and others."
     return Drawing(drawing, alt)
@@ -130,7 +129,7 @@ def stories(attack: pl.DataFrame, twin: pl.DataFrame) -> Drawing:
         axes.set(title=title, xlabel="hours since it began")
     panels[0].set_ylabel("events in the hour before")
     panels[-1].legend(loc="upper right")
-    alt = "Left, a steep climb within an hour from zero to dozens of events, all of the attack. Right, a low plateau of a few events an hour over many hours."
+    alt = "Left, a steep climb within an hour from zero to dozens of events, all of the attack. Right, a low plateau of a few events per hour over many hours."
     return Drawing(drawing, alt)
 
 

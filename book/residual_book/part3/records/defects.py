@@ -3,7 +3,7 @@
 Most are what a mapping to OCSF gets wrong in practice; the last three are valid OCSF that says something untrue.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
@@ -108,7 +108,7 @@ def notice(events: Sequence[tuple[str, Event]], *, seed: int) -> dict[str, Notic
     return shares
 
 
-def sweep() -> dict[str, list[Noticed]]:
+def sweep(seeds: Iterable[int] = SEEDS) -> dict[str, list[Noticed]]:
     """Who notices each mistake, one entry per seed."""
-    seeds = [notice(valid_events(seed), seed=seed) for seed in SEEDS]
-    return {defect: [shares[defect] for shares in seeds] for defect in DEFECTS}
+    of_seeds = [notice(valid_events(seed), seed=seed) for seed in seeds]
+    return {defect: [shares[defect] for shares in of_seeds] for defect in DEFECTS}

@@ -16,7 +16,7 @@ _CLEAR = LinearSegmentedColormap.from_list("clear", [f"{RESIDUAL}00", RESIDUAL])
 
 @styled
 def offered(filling: Filling) -> Drawing:
-    """Columns that the schema has for each class, beside those that its events fill: the middle and nine in ten."""
+    """Columns that the schema has for each class, beside those that its events fill: the median and nine in ten."""
     drawing, (axes,) = figure(height=3.7)
     rows = range(len(CLASSES))
     for depth, strength in ((3, 0.3), (2, None)):
@@ -57,7 +57,7 @@ def who_notices(noticed: Mapping[str, Sequence[Noticed]]) -> Markdown:
         [defect, _range([n.schema for n in seeds]), _range([n.all_checks for n in seeds])]
         for defect, seeds in noticed.items()
     ]
-    return table(["Planted mistake", "JSON Schema alone notices", "with three more rules"], rows)
+    return table(["Planted mistake", "JSON Schema alone notices", "With three more rules"], rows)
 
 
 def _range(shares: Sequence[float]) -> str:

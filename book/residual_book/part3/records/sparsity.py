@@ -1,5 +1,6 @@
 """How few of the columns that OCSF offers an event fills. Told in `book/part3/records.md`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,6 @@ def filling(seed: int, users: int = 40) -> Filling:
     )
 
 
-def fillings() -> list[Filling]:
+def fillings(seeds: Iterable[int] = SEEDS) -> list[Filling]:
     """One organization from every seed."""
-    return spread(filling, [(seed,) for seed in SEEDS], bar="organizations")
+    return spread(filling, [(seed,) for seed in seeds], bar="organizations")

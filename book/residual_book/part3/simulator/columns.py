@@ -18,7 +18,7 @@ from residual_book.organizations import Array, Mask, Tables, raw_columns
 
 # Of the events of each episode, by type of attack, class of events, column and score ("value", "frequency" or "null").
 Means = dict[tuple[str, str, str, str], list[float]]
-LIMIT = 0.75
+LIMIT = 0.8
 HELD = tuple(name for name, kind in TYPES.items() if kind.kind in ("contextual", "collective"))  # to the limit
 
 
@@ -29,8 +29,8 @@ class ColumnAudit:
     Attributes:
         auc: of the better direction, so from 0.5 to 1. It is the mean over episodes of the share of benign events that
             the episode's events exceed, so that long episodes do not outvote short ones.
-        low: end of the interval (99 %, Student's t over episodes) that is nearer to 0.5; 0.5 if the interval holds it.
-            While it is within the limit, the data leave it possible that the AUC is: few episodes make a noisy AUC.
+        low: end of the interval (99%, Student's t over episodes) that is nearer to 0.5; 0.5 if the interval holds it.
+        high: the other end; few episodes make it high, so no column passes a limit for want of data.
         episodes: how many, over all seeds.
     """
 
@@ -40,6 +40,7 @@ class ColumnAudit:
     score: str
     auc: float
     low: float
+    high: float
     episodes: int
 
 
@@ -86,7 +87,8 @@ def pooled(organizations: Iterable[Means]) -> list[ColumnAudit]:
     for key, values in together.items():
         n, distance = len(values), abs(float(np.mean(values)) - 0.5)
         half = float(stats.t.ppf(0.995, n - 1) * stats.sem(values)) if n > 1 else np.inf
-        audits.append(ColumnAudit(*key, auc=0.5 + distance, low=0.5 + max(0.0, distance - half), episodes=n))
+        low, high = 0.5 + max(0.0, distance - half), min(1.0, 0.5 + distance + half)
+        audits.append(ColumnAudit(*key, auc=0.5 + distance, low=low, high=high, episodes=n))
     return sorted(audits, key=lambda audit: -audit.low)
 
 
@@ -96,8 +98,8 @@ def audit(organizations: Iterable[Tables]) -> list[ColumnAudit]:
 
 
 def worst_by_type(audits: Iterable[ColumnAudit]) -> dict[str, ColumnAudit]:
-    """The column that gives each type away most, by the lower end of its interval: the first of its `audits`."""
+    """The column that may give each type away most: the one whose interval reaches highest; of equals, the first."""
     worst: dict[str, ColumnAudit] = {}
-    for audit in audits:
+    for audit in sorted(audits, key=lambda audit: -audit.high):
         worst.setdefault(audit.type, audit)
     return worst

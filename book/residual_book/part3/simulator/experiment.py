@@ -3,7 +3,7 @@
 Told in `book/part3/simulator.md`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,9 @@ class Guards:
     baselines: Precision  # guard 6, by class of events
     origin: Origin  # guard 7
     contamination: tuple[float, float]  # guard 8: share of attacks in the events to train on, and in later ones
+
+
+SIZE: Mapping[str, Any] = {"users": 30, "days": 8, "episodes": 60}  # of the organizations that the page looks at
 
 
 def measure(**size: Any) -> tuple[list[Guards], Tables]:

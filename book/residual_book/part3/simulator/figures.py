@@ -11,7 +11,7 @@ from residual.simulate import TYPES
 from residual_book.organizations import Array, Tables
 from residual_book.part3.simulator.columns import HELD, LIMIT, pooled, worst_by_type
 from residual_book.part3.simulator.experiment import Guards, over_seeds
-from residual_book.style import INK, PLAIN, RESIDUAL, Drawing, figure, styled, table
+from residual_book.style import INK, PLAIN, RESIDUAL, Drawing, figure, narrow, styled, table
 
 _CLEAR = LinearSegmentedColormap.from_list("clear", [f"{RESIDUAL}00", RESIDUAL])
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -36,8 +36,8 @@ def week(hourly: Mapping[str, Array]) -> Drawing:
     axes.grid(visible=False)
     axes.grid(which="minor", visible=True)
     axes.tick_params(which="both", length=0)
-    drawing.colorbar(picture, label="of its busiest hour", ticks=[0, 0.5, 1])
-    alt = "A heat map with a row for each of seven classes and a column for each hour of a week. Five dark bands, one a working day, run through all rows; nights are lighter and the weekend is pale."
+    drawing.colorbar(picture, label="share of the busiest hour", ticks=[0, 0.5, 1])
+    alt = "A heat map with a row for each of seven classes and a column for each hour of a week. Five dark bands, one for each working day, run through all rows; nights are lighter and the weekend is pale."
     return Drawing(drawing, alt)
 
 
@@ -51,10 +51,10 @@ def persons_day(day: Tables) -> Drawing:
         axes.plot(hours, np.full(len(hours), row), "|", color=RESIDUAL, markersize=16, markeredgewidth=1.4, label=event)
         axes.plot(marks, np.full(len(marks), row - 0.42), "v", color=PLAIN, markersize=5, label=attack)
     axes.set_yticks(range(len(day)), map(_words, day))
-    axes.set(xlabel="hour of the day, UTC", xlim=(0, 24), xticks=range(0, 25, 3), ylim=(len(day) - 0.5, -0.7))
+    axes.set(xlabel="hour of the day (UTC)", xlim=(0, 24), xticks=range(0, 25, 3), ylim=(len(day) - 0.5, -0.7))
     axes.grid(axis="y", visible=False)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handlelength=1)
-    alt = "Five rows of strokes, one a class of events, dense during working hours. Small triangles mark a few of the strokes as belonging to an attack; they lie among the others."
+    alt = "Five rows of strokes, one for each class of events, dense during working hours. Small triangles mark a few of the strokes as belonging to an attack; they lie among the others."
     return Drawing(drawing, alt)
 
 
@@ -72,9 +72,9 @@ def twins(beacons: Sequence[pl.DataFrame], updaters: Sequence[pl.DataFrame]) -> 
         for height, calls in zip(number + np.linspace(-0.4, 0.4, len(episodes)), episodes, strict=True):
             right.plot(calls["rank"] * 100, np.full(len(calls), height), marker, color=color, markersize=3, alpha=0.6)
     left.set_yticks(ticks, ["beacon", "updater"], rotation=90, va="center")
-    left.set(title="When: a row a machine", xlabel="hours since the first", ylim=(row - 1, -1))
+    left.set(title="When: one row per machine", xlabel="hours since the first", ylim=(row - 1, -1))
     left.grid(axis="y", visible=False)
-    right.set(title="How large: a row an episode", xlabel="bytes sent, rank among all (%)", xlim=(-2, 102))
+    right.set(title="How large: one row per episode", xlabel="bytes sent, rank among all (%)", xlim=(-2, 102))
     right.set(yticks=[], ylim=(1.6, -0.6))
     alt = "Left: one row of dots at uneven distances for the beacon, several rows of evenly spaced squares for the updater. Right: the sizes of the connections of every episode in narrow clusters, which lie all over the scale for beacons and for updaters."
     return Drawing(drawing, alt)
@@ -92,8 +92,8 @@ def precision_by_type(organizations: Sequence[Guards]) -> Drawing:
         label = "" if row else "guesses"
         axes.plot(np.mean(precision["guesses"]), row, "|", color=INK, markersize=13, label=label)
     axes.set_yticks(range(len(types)), map(_words, types))
-    axes.set(xlabel="average precision, a dot a seed", xlim=(0, 1), ylim=(len(types) - 0.5, -0.5))
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.15, 1), ncols=3, handlelength=1)
+    axes.set(xlabel="average precision, one dot per seed", xlim=(0, 1), ylim=(len(types) - 0.5, -0.5))
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.15, 1), ncols=1 if narrow() else 3, handlelength=1)
     alt = "A row for each of nine types. The dots of the classifier that sees one event lie at the left, near the marks of guessing, those of the one that sees a window mostly at the right. For persistence the dots are scattered."
     return Drawing(drawing, alt)
 
@@ -110,13 +110,14 @@ def injected() -> Markdown:
 
 
 def worst_columns(organizations: Sequence[Guards]) -> Markdown:
-    """A table of the column that gives each type away most."""
+    """A table of the column that may give each held type away most: the one whose interval reaches highest."""
     worst = worst_by_type(pooled(guards.columns for guards in organizations))
     return table(
-        ["Type", "Worst column", "by its", "AUC", "99 % interval from", f"held to {LIMIT}"],
+        ["Type", "Worst column", "By its", "AUC", "99% interval"],
         [
-            [_words(name), f"`{a.column}`", a.score, f"{a.auc:.3f}", f"{a.low:.3f}", "yes" if name in HELD else "no"]
+            [_words(name), f"`{a.column}`", a.score, f"{a.auc:.3f}", f"{a.low:.3f} to {a.high:.3f}"]
             for name, a in worst.items()
+            if name in HELD
         ],
     )
 
@@ -128,12 +129,12 @@ def summary(organizations: Sequence[Guards]) -> Markdown:
     entities = [share for o in organizations for share in o.entities.values()]
     labeled = [o.origin.labeled / o.origin.injected for o in organizations]
     rows: list[tuple[str, Sequence[float], str, str]] = [
-        ("columns: highest lower end of an interval of an AUC", [max(worst[name].low for name in HELD)], ".3f", f"at most {LIMIT}"),
+        ("columns: highest upper end of an interval of an AUC", [max(worst[name].high for name in HELD)], ".3f", f"below {LIMIT}"),
         ("values, formats, ranges and empty cells that only attacks have", [sum(len(o.exclusive) for o in organizations)], "d", "0"),
         ("users, addresses and devices of attacks that benign events have too", entities, ".0%", "nearly all"),
-        ("ids, ports and hashes: the same", [drawn.low], ".3f", "near 0.5"),
-        ("hours of attacks against hours of work: largest distance", [o.density.hour for o in organizations], ".3f", "small"),
-        ("the same, chance of it if the hours are alike", [o.density.p_hour for o in organizations], ".2f", "not tiny"),
+        ("ids, ports and hashes: lower end of the interval of the worst AUC", [drawn.low], ".3f", "near 0.5"),
+        ("hours of attacks and of work: largest distance between the distributions", [o.density.hour for o in organizations], ".3f", "below 0.15"),
+        ("the same for the days", [o.density.day for o in organizations], ".3f", "below 0.15"),
         ("injected events that carry a label, and no others do", labeled, ".0%", "100%"),
         ("attack events whose small columns are all as in some benign event", [o.origin.shared for o in organizations], ".1%", "most"),
         ("attacks' share of the events to train on", [o.contamination[0] for o in organizations], ".1%", "not 0"),
@@ -143,7 +144,7 @@ def summary(organizations: Sequence[Guards]) -> Markdown:
         [guard, " to ".join(dict.fromkeys(f"{end:{form}}" for end in (min(values), max(values)))), wanted]
         for guard, values, form, wanted in rows
     ]
-    return table(["Guard", "Measured over three seeds", "Wanted"], measured)
+    return table(["Guard", "Lowest to highest of three seeds", "Wanted"], measured)
 
 
 def trivial_detectors(organizations: Sequence[Guards]) -> Markdown:

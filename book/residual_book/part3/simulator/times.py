@@ -19,11 +19,10 @@ SMALL = 12  # a column with at most so many values takes part in a combination
 
 @dataclass(frozen=True)
 class Density:
-    """Whether attacks begin when people work: two-sample Kolmogorov-Smirnov tests of hour and of day."""
+    """Whether attacks begin when people work: two-sample Kolmogorov-Smirnov distances of hour and of day."""
 
     hour: float  # largest distance between the distributions of the hour of the day
-    p_hour: float  # chance of as large a distance if they are the same
-    p_day: float  # the same chance for the day
+    day: float  # the same distance for the day
     episodes: int  # how many attacks began
 
 
@@ -36,11 +35,11 @@ def density(simulation: Simulation) -> Density:
     work = np.concatenate([times(org, day, workers(org, day, rate, rng), rng) for day in range(org.days)]) - START
     hour = stats.ks_2samp(starts % DAY / HOUR, work % DAY / HOUR)
     day = stats.ks_2samp(starts // DAY, work // DAY)
-    return Density(float(hour.statistic), float(hour.pvalue), float(day.pvalue), len(starts))
+    return Density(float(hour.statistic), float(day.statistic), len(starts))
 
 
 def contamination(tables: Tables) -> tuple[float, float]:
-    """Share of events that belong to attacks or faults, in the first 60 % of the time (to train on) and in the rest."""
+    """Share of events that belong to attacks or faults, in the first 60% of the time (to train on) and in the rest."""
     time, attack = (np.concatenate([t[name].to_numpy() for t in tables.values()]) for name in ("time", "label.attack"))
     early = time < time.min() + 0.6 * np.ptp(time)
     return float(attack[early].mean()), float(attack[~early].mean())

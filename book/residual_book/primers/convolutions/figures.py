@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from IPython.display import Markdown
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from residual.probes.cost import Cost
@@ -14,14 +13,28 @@ from residual_book.grids import numbers, picture
 from residual_book.primers.convolutions.arithmetic import KERNELS, Array, convolve, output_size, pool
 from residual_book.primers.convolutions.layers import Normed, View
 from residual_book.sights import sights, weight_bars
-from residual_book.style import INK, OTHER, PAPER, PLAIN, RESIDUAL, Drawing, dots_by_row, figure, styled, table
+from residual_book.style import (
+    INK,
+    OTHER,
+    PAPER,
+    PLAIN,
+    RESIDUAL,
+    Drawing,
+    dots_by_row,
+    figure,
+    narrow,
+    sheet,
+    styled,
+    table,
+)
 
 
 @styled
 def under_kernels(image: Array, responses: Mapping[str, Array]) -> Drawing:
     """An image (H, W); kernels in a row, and below each one what it makes of the image."""
-    drawing = Figure(figsize=(7.2, 3.4))
-    panels = drawing.subplots(2, len(KERNELS) + 1, squeeze=False)
+    drawing = sheet(height=3.4, stacked=6.2)
+    across = len(KERNELS) + 1
+    panels = drawing.subplots(across, 2).T if narrow() else drawing.subplots(2, across)
     panels[0, 0].axis("off")
     picture(panels[1, 0], image)
     panels[1, 0].set_title("image", fontsize=10)
@@ -29,8 +42,18 @@ def under_kernels(image: Array, responses: Mapping[str, Array]) -> Drawing:
         numbers(above, kernel, digits=0 if np.all(kernel == np.round(kernel)) else 2)
         above.set_title(name, fontsize=10)
         picture(below, responses[name], signed=True)
-    alt = "A digit three and four kernels of nine numbers. Below each kernel the digit's left and right edges, upper and lower edges, a blurred digit, and all of its outlines."
+        _outline(below, image)
+    alt = "A digit three and four kernels of nine numbers. Below each kernel what it makes of the digit, under the digit's outline: its left and right edges, upper and lower edges, a blurred digit, and all of its edges."
     return Drawing(drawing, alt)
+
+
+def _outline(axes: Axes, image: Array) -> None:
+    """The outline of an image (H, W) over a response that lacks one pixel on each side, in the place it was made from."""
+    height, width = image.shape
+    axes.contour(
+        np.arange(width) - 1, np.arange(height) - 1, image, levels=[image.max() / 2], colors="black", linewidths=1
+    )
+    axes.set(xlim=(-1.5, width - 1.5), ylim=(height - 1.5, -1.5))
 
 
 @styled
@@ -40,7 +63,7 @@ def window_places(steps: Sequence[tuple[int, int]]) -> Drawing:
     A dot is the middle of a window; the first one and the last one are drawn.
     """
     size, kernel = 6, 3
-    drawing, panels = figure(len(steps), height=2.9)
+    drawing, panels = figure(len(steps), height=2.9, beside=2.0)
     for axes, (stride, padding) in zip(panels, steps, strict=True):
         for row, column in np.ndindex(size + 2 * padding, size + 2 * padding):
             corner = column - padding, row - padding
@@ -71,7 +94,7 @@ def channel_sum(responses: Mapping[str, Array]) -> Drawing:
     edges = [np.maximum(responses[name], 0) for name in ("vertical edges", "horizontal edges")]
     channels = np.stack([*edges, responses["blur"]])
     kernel = np.random.default_rng(0).normal(size=(1, 3, 3, 3))
-    drawing = Figure(figsize=(7.2, 3.1))
+    drawing = sheet(height=3.1, stacked=2.2)
     panels = drawing.subplots(2, 4, squeeze=False)
     for i, sign in enumerate("++="):
         picture(panels[0, i], channels[i])
@@ -113,10 +136,11 @@ def shift_errors(shifts: Sequence[Mapping[str, float]]) -> Drawing:
     for row in [row for row, is_exact in enumerate(exact) if is_exact]:
         axes.text(0.06, row, "exact", va="center", color=INK)
     axes.set(xlabel="relative distance", xlim=(-0.05, None))
-    alt = "Six rows of dots. A convolution is exact inside, and not with its borders. With stride two or max pooling a shift by two pixels is exact, and one by a single pixel far off."
+    alt = "Six rows of dots. A convolution is exact inside, and not with its borders. With stride two or max pooling a shift by two pixels is exact, and a shift by one pixel is far off."
     return Drawing(drawing, alt)
 
 
+@styled
 def receptive_fields(views: Mapping[tuple[int, ...], Sequence[View]]) -> Drawing:
     """What a unit in the middle of three stacks sees, by their strides, with the weights of the first seed."""
     titles = {(1,): "one layer", (1, 1): "two layers", (2, 1): "two, the first\nwith stride 2"}
@@ -131,8 +155,8 @@ def receptive_fields(views: Mapping[tuple[int, ...], Sequence[View]]) -> Drawing
 @styled
 def normalized(runs: Sequence[Normed]) -> Drawing:
     """Channels of the first seed before and after batch norm; evaluation against training mode, one line per seed."""
-    drawing = Figure(figsize=(7.2, 3.0))
-    left, middle, right = drawing.subplots(1, 3, width_ratios=[1, 1, 1.2])
+    drawing = sheet(height=3.0, stacked=6.0)
+    left, middle, right = drawing.subplots(3) if narrow() else drawing.subplots(1, 3, width_ratios=[1, 1, 1.2])
     for axes, values, title, end in ((left, runs[0].before, "before", 12), (middle, runs[0].after, "after", 3)):
         for channel, color in zip(values, (PLAIN, RESIDUAL, *OTHER), strict=False):
             edges = list(np.linspace(-end, end, 49))
@@ -141,10 +165,10 @@ def normalized(runs: Sequence[Normed]) -> Drawing:
     seen = list(runs[0].gaps)
     gaps = np.transpose([list(run.gaps.values()) for run in runs])
     right.plot([n + 1 for n in seen], gaps, "o-", color=PAPER, alpha=0.5, linewidth=1, markersize=4)
-    right.set(title="evaluation off training by", xlabel="batches seen", xscale="log", yscale="log")
+    right.set(title="evaluation from training", xlabel="batches seen", xscale="log", yscale="log")
     right.set_xticks([n + 1 for n in seen], list(map(str, seen)))
     right.minorticks_off()
-    right.set_yticks(ticks := [0.01, 0.1, 1, 10], [f"{100 * tick:g} %" for tick in ticks])
+    right.set_yticks(ticks := [0.01, 0.1, 1, 10], [f"{100 * tick:g}%" for tick in ticks])
     alt = "Four distributions with different centers and widths; then four with the same center and width. Beside them ten falling lines on logarithmic axes."
     return Drawing(drawing, alt)
 
@@ -160,7 +184,7 @@ def weights_by_layers(ways: Mapping[str, Cost]) -> Drawing:
     colors = {"3x3": RESIDUAL, "ful": PAPER}
     weight_bars(axes, bars, lambda name: colors.get(name[:3], PLAIN), size=10)
     axes.set(xscale="log", xlim=(1e4, 3e9), xlabel="weights")
-    axes.set_xticks(ticks := [10**n for n in range(4, 8)], [f"{tick:,}" for tick in ticks])
+    axes.set_xticks([10**n for n in range(4, 8)])
     axes.minorticks_off()
     alt = "Six bars. Two 3x3 layers are shorter than one 5x5, three shorter than one 7x7; the bar of the fully connected layer is by far the longest."
     return Drawing(drawing, alt)

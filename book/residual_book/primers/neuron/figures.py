@@ -3,20 +3,32 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from residual_book.grids import bare, numbers, picture
 from residual_book.primers.neuron.backpropagation import Array
 from residual_book.primers.neuron.checks import DigitsRun, Distances
 from residual_book.primers.neuron.edges import HAND, MARGIN, BothSidesRun, EdgeRun, Neuron, patches
 from residual_book.stats import mean_over
-from residual_book.style import INK, OTHER, PAPER, PLAIN, RESIDUAL, Drawing, dots_by_row, figure, seed_lines, styled
+from residual_book.style import (
+    INK,
+    OTHER,
+    PAPER,
+    PLAIN,
+    RESIDUAL,
+    Drawing,
+    dots_by_row,
+    figure,
+    narrow,
+    seed_lines,
+    sheet,
+    styled,
+)
 
 
 @styled
 def images_and_responses(images: Array, neuron: Neuron) -> Drawing:
     """Images (N, H, W) in a row, and below each the neuron's responses, at the middles of their patches."""
-    drawing = Figure(figsize=(7.2, 2.9))
+    drawing = sheet(height=2.9, stacked=1.9)
     rows = drawing.subplots(2, len(images), squeeze=False)
     height, width = images.shape[1:]
     extent = (0.5, width - 1.5, height - 1.5, 0.5)
@@ -36,8 +48,12 @@ def images_and_responses(images: Array, neuron: Neuron) -> Drawing:
 @styled
 def weights_and_angles(runs: Sequence[EdgeRun]) -> Drawing:
     """Weights of the first run beside those made by hand, each over its largest; and the angle to these, by step."""
-    drawing = Figure(figsize=(7.2, 2.7))
-    *panels, axes = drawing.subplots(1, 4, width_ratios=[1, 1, 1, 1.7])
+    drawing = sheet(height=2.7, stacked=4.4)
+    if narrow():
+        grid = drawing.add_gridspec(2, 3, height_ratios=[1, 2])
+        *panels, axes = (drawing.add_subplot(part) for part in (grid[0, 0], grid[0, 1], grid[0, 2], grid[1, :]))
+    else:
+        *panels, axes = drawing.subplots(1, 4, width_ratios=[1, 1, 1, 1.7])
     weights = {"by hand": HAND, "learned": runs[0].path[-1].weights, "class means": runs[0].means.weights}
     for panel, (name, values) in zip(panels, weights.items(), strict=True):
         numbers(panel, values.reshape(3, 3) / np.abs(values).max())

@@ -20,7 +20,7 @@ def _hashed(
 
 
 def dns_tunnel(ref: Reference, start: int, rng: np.random.Generator) -> Frames:
-    """20 to 60 names an hour below two parents that this machine never asked below."""
+    """20 to 60 names per hour below two parents that this machine never asked below."""
     hours = ref.between((0.2, 0.4), (1, 2), rng)
     n = max(15, int(hours * ref.between((1500, 2500), (20, 60), rng)))
     rare = ~ref.org.names.shared
@@ -42,7 +42,7 @@ def reputation_lookups(ref: Reference, start: int, rng: np.random.Generator) -> 
 
 
 def beacon(ref: Reference, start: int, rng: np.random.Generator) -> Frames:
-    """A machine calls a common SaaS host every 10 to 60 minutes, give or take 30 to 50 %, always much the same."""
+    """A machine calls a common SaaS host every 10 to 60 minutes, give or take 30 to 50%, always much the same."""
     n = int(rng.integers(10, 22))
     minutes = ref.between((1, 2), (10, 60), rng)
     minutes = min(minutes, 12 * 60 / n) if ref.hardness > 0.5 else minutes

@@ -18,7 +18,7 @@ def _guesses(n: int, ref: Reference, rng: np.random.Generator) -> np.ndarray:
 
 
 def brute_force(ref: Reference, start: int, rng: np.random.Generator) -> Frames:
-    """One account from one source, 0.3 to 1 guesses a minute for an hour or two, then in."""
+    """One account from one source, 0.3 to 1 guesses per minute for an hour or two, then in."""
     minutes = ref.between((5, 10), (50, 110), rng)
     n = max(12, int(minutes * ref.between((20, 30), (0.3, 1), rng)))
     rows = ref.rows("sign_ins", FAILED, 1, rng)[np.zeros(n, dtype=int)]
@@ -55,7 +55,7 @@ def spraying(ref: Reference, start: int, rng: np.random.Generator) -> Frames:
 
 
 def monday_resets(ref: Reference, start: int, rng: np.random.Generator) -> Frames:
-    """Passwords ran out: many people behind one egress fail once or twice, and then get in."""
+    """Passwords expired: many people behind one address fail once or twice, and then get in."""
     org, people = ref.org, int(rng.integers(12, 25))
     office = int(rng.choice(org.places.of(OFFICE)))
     users = rng.permutation(org.users)[:people]

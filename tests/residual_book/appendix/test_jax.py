@@ -8,9 +8,9 @@ import torch
 from flax import nnx
 
 from residual.nnx import parallel
+from residual_book.appendix.jax import claims, experiment, figures
+from residual_book.appendix.jax.experiment import Blocks, Logits, Training, settled_net
 from residual_book.claims import ClaimError
-from residual_book.part2.jax import claims, experiment, figures
-from residual_book.part2.jax.experiment import Blocks, Logits, Training, settled_net
 from residual_book.recording import RESULTS
 from residual_book.speeds import Speed, recorded_speeds
 from residual_book.stats import Interval
@@ -86,9 +86,9 @@ def test_the_record_is_complete() -> None:
 
 def test_figures_say_what_they_show() -> None:
     for drawing, words in (
-        (figures.block_distances(BLOCKS), ("twin from PyTorch", "block 12", "logits")),
+        (figures.block_distances(BLOCKS), ("JAX copy from PyTorch", "block 12", "logits")),
         (figures.logits_by_depth(LOGITS), ("what we allow", "ResNet-152")),
-        (figures.training(RUNS), ("twin, four devices", "one device and four")),
+        (figures.training(RUNS), ("JAX, four devices", "one device and four")),
         (figures.times(SPEEDS), ("ResNet-50, prediction", "(PyTorch: 1000 ms)", "torch, fused")),
     ):
         assert all(word in drawing.svg() for word in words)
@@ -108,7 +108,7 @@ def test_claims_hold_for_good_results() -> None:
     (images,) = parallel.shard(parallel.data_mesh(4), jnp.ones((8, 1)))
     claims.on_logits(LOGITS, BLOCKS)
     claims.on_flax(ERRORS, Net(PlainPart()))
-    claims.on_training(RUNS, ERRORS, images)
+    claims.on_training(RUNS, images)
     claims.speed_numbers(SPEEDS)
 
 
@@ -128,6 +128,8 @@ def test_logits_too_far_apart_stop_the_page(id: str, logits: list[Logits], block
 def test_mistakes_that_flax_takes_stop_the_page() -> None:
     with pytest.raises(ClaimError, match="twin-list"):
         claims.on_flax(ERRORS | {"a list of blocks": "no error"}, Net(PlainPart()))
+    with pytest.raises(ClaimError, match="twin-update"):
+        claims.on_flax(ERRORS | {"update(gradients)": "no error"}, Net(PlainPart()))
     with pytest.raises(ClaimError, match="twin-module"):
         claims.on_flax(ERRORS, Net(nnx.Linear(2, 2, rngs=nnx.Rngs(0))))
 
@@ -135,7 +137,7 @@ def test_mistakes_that_flax_takes_stop_the_page() -> None:
 @pytest.mark.parametrize(
     ("id", "change", "devices"),
     [
-        ("twin-update", {"weights": 1e-4}, 4),
+        ("twin-first-step", {"weights": 1e-4}, 4),
         ("twin-devices", {"sharded": [2.30002, 2.1]}, 4),
         ("twin-devices", {}, 2),
         ("twin-global-statistics", {"by_parts": 2.3}, 4),
@@ -144,4 +146,4 @@ def test_mistakes_that_flax_takes_stop_the_page() -> None:
 def test_training_that_disagrees_stops_the_page(id: str, change: dict[str, Any], devices: int) -> None:
     (images,) = parallel.shard(parallel.data_mesh(devices), jnp.ones((8, 1)))
     with pytest.raises(ClaimError, match=id):
-        claims.on_training([replace(RUNS[0], **change), *RUNS[1:]], ERRORS, images)
+        claims.on_training([replace(RUNS[0], **change), *RUNS[1:]], images)

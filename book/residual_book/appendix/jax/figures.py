@@ -1,11 +1,11 @@
-"""The figures of `book/part2/jax.md`."""
+"""The figures of `book/appendix/jax.md`."""
 
 from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
 
-from residual_book.part2.jax.experiment import DEPTHS, Blocks, Logits, Training
+from residual_book.appendix.jax.experiment import DEPTHS, Blocks, Logits, Training
 from residual_book.speeds import Speed
 from residual_book.style import INK, OTHER, PLAIN, RESIDUAL, Drawing, Look, figure, seed_lines, styled
 
@@ -17,7 +17,7 @@ ARMS = {  # how each is drawn, and how far below its row
 }
 MEASURED = (  # what is compared, by the field that holds it
     ("rounding", ROUNDING, "PyTorch in float32 from PyTorch in float64"),
-    ("jax", JAX, "twin from PyTorch"),
+    ("jax", JAX, "JAX copy from PyTorch"),
 )
 ALLOWED = 1e-4  # difference of a logit
 
@@ -33,7 +33,7 @@ def block_distances(runs: Sequence[Blocks]) -> Drawing:
     axes.set_xticks([0, 4, 8, 12, 17], ["stem", "block 4", "block 8", "block 12", "logits"])
     axes.set(ylabel="relative distance", yscale="log")
     axes.legend()
-    alt = "Relative distance on a logarithmic scale from the stem over sixteen blocks to the logits. The lines of twin and PyTorch, and of PyTorch in single and double precision, rise together."
+    alt = "Relative distance on a logarithmic scale from the stem over sixteen blocks to the logits. The lines of the JAX copy and PyTorch, and of PyTorch in single and double precision, rise together."
     return Drawing(drawing, alt)
 
 
@@ -51,7 +51,7 @@ def logits_by_depth(runs: Sequence[Logits]) -> Drawing:
     axes.set_xticks(range(len(DEPTHS)), [f"ResNet-{depth}" for depth in DEPTHS])
     axes.set(ylabel="largest difference of a logit", yscale="log", ylim=(5e-7, 3e-4))
     axes.legend(loc="upper right", bbox_to_anchor=(1, 0.85))
-    alt = "Largest difference of a logit for ResNet-18 to ResNet-152, on a logarithmic scale. For every depth the dots of the twin and of PyTorch's own rounding lie together, more than a factor of ten below the line of what is allowed."
+    alt = "Largest difference of a logit for ResNet-18 to ResNet-152, on a logarithmic scale. For every depth the dots of the JAX copy and of PyTorch's own rounding lie together, more than a factor of ten below the line of what is allowed."
     return Drawing(drawing, alt)
 
 
@@ -62,15 +62,15 @@ def training(runs: Sequence[Training]) -> Drawing:
     steps = range(1, len(runs[0].torch) + 1)
     for losses, color, style, width, label in (
         (runs[0].torch, INK, "-", 3.5, "PyTorch"),
-        (runs[0].jax, JAX.color, "--", 2.2, "twin, one device"),
-        (runs[0].sharded, SHARDED, ":", 2.2, "twin, four devices"),
+        (runs[0].jax, JAX.color, "--", 2.2, "JAX, one device"),
+        (runs[0].sharded, SHARDED, ":", 2.2, "JAX, four devices"),
     ):
         left.plot(steps, losses, style, color=color, linewidth=width, label=label)
     left.set(title="One seed's losses", xlabel="step", ylabel="loss", ylim=(0, None))
     left.legend()
     for apart, color, label in (
         ([np.subtract(run.torch, run.exact) for run in runs], ROUNDING.color, "PyTorch, float32 and float64"),
-        ([np.subtract(run.torch, run.jax) for run in runs], JAX.color, "PyTorch and twin"),
+        ([np.subtract(run.torch, run.jax) for run in runs], JAX.color, "PyTorch and JAX"),
         ([np.subtract(run.jax, run.sharded) for run in runs], SHARDED, "one device and four"),
     ):
         # Losses that are equal to the last bit have no place on a logarithmic axis: drawn at its foot.
@@ -87,7 +87,7 @@ def training(runs: Sequence[Training]) -> Drawing:
 def times(measured: Sequence[Speed]) -> Drawing:
     """Time over that of torch's defaults, with its interval: one row per comparison, one mark per arm."""
     comparisons = [list(arms) for _, arms in groupby(measured, lambda speed: (speed.net, speed.job, speed.images))]
-    drawing, (axes,) = figure(height=0.9 + 0.62 * len(comparisons))
+    drawing, (axes,) = figure(height=0.9 + 0.62 * len(comparisons), stacked=1 + 0.8 * len(comparisons))
     axes.axvline(1, color=INK, linewidth=1, linestyle=":")
     ends, labels = [1.0], []
     for row, (peer, *arms) in enumerate(comparisons):
@@ -105,6 +105,6 @@ def times(measured: Sequence[Speed]) -> Drawing:
     ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10) if min(ends) / 1.6 < tick < max(ends) * 1.6]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(-0.3, 1))
+    drawing.legend(ncols=3, loc="outside upper left")
     alt = "Time relative to PyTorch's defaults for predictions and training steps of ResNet-18 and ResNet-50. Each row has a mark with an interval for PyTorch in channels-last order, for PyTorch with folded batch norm where it predicts, and for JAX."
     return Drawing(drawing, alt)

@@ -110,9 +110,9 @@ def compare_logits(depth: int, seed: int) -> Logits:
     return Logits(depth, _largest(of_jax, of_torch), _largest(of_torch, exact), float(of_torch.abs().max()))
 
 
-def compare_all_logits() -> list[Logits]:
+def compare_all_logits(seeds: Iterable[int] = SEEDS) -> list[Logits]:
     """`compare_logits` at every depth from every seed."""
-    return spread(compare_logits, [(depth, seed) for depth in DEPTHS for seed in SEEDS], bar="nets compared")
+    return spread(compare_logits, [(depth, seed) for depth in DEPTHS for seed in seeds], bar="nets compared")
 
 
 @dataclass(frozen=True)
