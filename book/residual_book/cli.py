@@ -22,6 +22,7 @@ Cifar10 = Annotated[Path, typer.Option(help="Folder with CIFAR-10's official bin
 Out = Annotated[Path, typer.Option(help="JSON file to write, and to go on from.", show_default=False)]
 Label = Annotated[str, typer.Option(help="What the page calls the data.")]
 Seeds = Annotated[str, typer.Option(help="Seeds, with commas between.")]
+Device = Annotated[str | None, typer.Option(help="Where to train, such as cuda; the CPU if not given.")]
 Workers = Annotated[int, typer.Option(help="Networks trained at a time, one thread each.")]
 
 
@@ -47,6 +48,7 @@ def degradation(
     bf16: Annotated[
         bool, typer.Option("--bf16", help="Train in mixed precision; fast only with AMX or a GPU.")
     ] = False,
+    device: Device = None,
     workers: Workers = 2,
 ) -> None:
     """Record plain and residual nets on CIFAR-10; given again, go on where it was stopped."""
@@ -60,6 +62,7 @@ def degradation(
         seeds=_integers("seeds", seeds),
         recipe=replace(experiment.CIFAR10_RECIPE, epochs=epochs),
         bf16=bf16,
+        device=device,
         workers=workers,
     )
 
@@ -116,6 +119,7 @@ def ablation(
         int | None, typer.Option(help="Training images, as many of each class; all if not given.")
     ] = None,
     bf16: Annotated[bool, typer.Option("--bf16", help="Train under bfloat16 autocast.")] = False,
+    device: Device = None,
     workers: Workers = 2,
 ) -> None:
     """Record the training recipe without each of its pieces; given again, go on where it was stopped."""
@@ -131,6 +135,7 @@ def ablation(
         tuning_seeds=_integers("tuning-seeds", tuning_seeds),
         images=images,
         bf16=bf16,
+        device=device,
         recipe=replace(experiment.RECIPE, epochs=epochs),
         workers=workers,
     )

@@ -27,6 +27,7 @@ def trained(
     folder: Path | None = None,
     checkpoint: Path | None = None,
     bf16: bool = False,
+    device: str | None = None,
 ) -> tuple[CifarNet, History]:
     """Train one network from `recipe.seed`, on one thread so that the result does not depend on the number of cores.
 
@@ -38,15 +39,18 @@ def trained(
         folder: CIFAR-10's binary files (trained on with crops and flips); None trains on scikit-learn's digits.
         checkpoint: where to keep the state after each epoch; of nets for the digits, the pages of a build share one.
         bf16: train in mixed precision, as `fit` has it; such a net is not shared.
+        device: where to train, as `fit` has it; a net trained elsewhere than on the CPU is not shared.
     """
     data = images_of(folder)
     zero_init_residual = residual and zero_init
-    if checkpoint is None and folder is None and not bf16:
+    if checkpoint is None and folder is None and not bf16 and device is None:
         checkpoint = shared_checkpoint(depth, residual, zero_init_residual, recipe)
     with alone(recipe.seed):
         model = CifarNet(depth, residual=residual, zero_init_residual=zero_init_residual, in_channels=data.channels)
         augment = crop_and_flip if folder else None
-        history = fit(model, data, recipe, augment=augment, checkpoint=checkpoint, bf16=bf16, progress=False)
+        history = fit(
+            model, data, recipe, augment=augment, checkpoint=checkpoint, bf16=bf16, device=device, progress=False
+        )
     return model, history
 
 

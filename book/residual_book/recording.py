@@ -98,11 +98,12 @@ def commit() -> str:
 
 
 def machine() -> str:
-    """Processor model, as the system names it, and the architecture."""
+    """Processor model, as the system names it, the architecture, and the CUDA device that torch would use."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0] if models else platform.processor() or 'unknown processor'}, {platform.machine()}"
+    processor = f"{models[0] if models else platform.processor() or 'unknown processor'}, {platform.machine()}"
+    return processor + (f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "")
 
 
 def write_record(path: Path, content: dict[str, Any]) -> None:

@@ -135,6 +135,7 @@ def record(
     seeds: Sequence[int] = SEEDS,
     recipe: Recipe = CIFAR10_RECIPE,
     bf16: bool = False,
+    device: str | None = None,
     workers: int = WORKERS,
 ) -> None:
     """Train nets on CIFAR-10, seed by seed, and write `out` after each; called again, go on where it was cut off.
@@ -149,16 +150,18 @@ def record(
         seeds: of each net.
         recipe: of all, the seed aside.
         bf16: train in mixed precision, as `fit` has it.
+        device: where to train, as `fit` has it.
         workers: processes.
 
     Raises:
-        ValueError: for a bad folder or name, or where `out` was recorded with another label, recipe or precision.
+        ValueError: for a bad folder or name, or where `out` was recorded with another label, recipe, precision or
+            device.
     """
     arms = list(map(net_named, nets))
     cifar10(folder)  # a bad folder is said now, not by a worker
     jobs = {
         (arm, depth, recipe.peak_lr, recipe.epochs, seed): partial(
-            train, arm, depth, replace(recipe, seed=seed), folder=folder, bf16=bf16
+            train, arm, depth, replace(recipe, seed=seed), folder=folder, bf16=bf16, device=device
         )
         for seed in seeds
         for arm, depth in arms
@@ -169,7 +172,7 @@ def record(
         return (
             f"residual-book degradation --cifar10 FOLDER --out results/{out.name} --label {shlex.quote(label)}"
             f" --nets {','.join(names)} --seeds {','.join(map(str, sorted({seed for *_, seed in keys})))}"
-            f" --epochs {recipe.epochs}" + (" --bf16" if bf16 else "")
+            f" --epochs {recipe.epochs}" + (" --bf16" if bf16 else "") + (f" --device {device}" if device else "")
         )
 
     record_all(
@@ -182,4 +185,5 @@ def record(
         recipe=recipe,
         workers=workers,
         precision="bfloat16 autocast" if bf16 else "float32",
+        device=device,
     )

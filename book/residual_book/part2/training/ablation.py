@@ -80,6 +80,7 @@ def train(
     folder: Path | None = None,
     images: int | None = None,
     bf16: bool = False,
+    device: str | None = None,
     checkpoint: Path | None = None,
 ) -> Run:
     """Train ResNet-20 by all of `recipe` but one piece, on one thread, and measure it.
@@ -92,6 +93,7 @@ def train(
             shifts).
         images: how many of the training images to train on, as many of each class; None takes all.
         bf16: train under bfloat16 autocast; errors are measured in float32.
+        device: where to train, as `fit` has it.
         checkpoint: where to keep the state after each epoch.
 
     Raises:
@@ -103,7 +105,9 @@ def train(
         model = network(data.channels, he=without != "He initialization")
         augment = None if without == "augmentation" else crop_and_flip if folder else shift
         recipe = replace(recipe, **WITHOUT[without])
-        history = fit(model, data, recipe, augment=augment, bf16=bf16, checkpoint=checkpoint, progress=False)
+        history = fit(
+            model, data, recipe, augment=augment, bf16=bf16, device=device, checkpoint=checkpoint, progress=False
+        )
         shown = slice(TRAIN_IMAGES_EVALUATED)
         answers = predictions(model, data.test_images)
         return Run(
@@ -219,6 +223,7 @@ def record(
     tuning_seeds: Sequence[int],
     images: int | None,
     bf16: bool,
+    device: str | None,
     recipe: Recipe,
     workers: int,
 ) -> None:
@@ -229,7 +234,7 @@ def record(
 
     Raises:
         ValueError: for a bad folder, an unknown piece, a bad number of images, or where `out` was recorded with
-            another label, recipe, number of images or precision.
+            another label, recipe, number of images, precision or device.
     """
     names = list(WITHOUT)
     for piece in set(pieces) - set(names):
@@ -249,6 +254,7 @@ def record(
             f"residual-book ablation{' --cifar10 FOLDER' if folder else ''} --out results/{out.name}"
             f" --label {shlex.quote(label)} --without {shlex.quote(without)} --seeds {listed(compared)}{tuned}"
             f" --epochs {recipe.epochs}{f' --images {images}' if images else ''}{' --bf16' if bf16 else ''}"
+            f"{f' --device {device}' if device else ''}"
         )
 
     def train_all(nets: Iterable[tuple[int, str, float]], *, tuning: bool) -> None:
@@ -261,6 +267,7 @@ def record(
                 folder=folder,
                 images=images,
                 bf16=bf16,
+                device=device,
             )
             for seed, piece, rate in nets
         }
@@ -275,6 +282,7 @@ def record(
             workers=workers,
             images=images,
             bf16=bf16,
+            device=device,
         )
 
     chosen = dict.fromkeys(pieces, rates[0])
