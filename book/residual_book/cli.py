@@ -42,9 +42,9 @@ def degradation(
     label: Label = "CIFAR-10",
     nets: Annotated[
         str, typer.Option(help="Networks, with commas between; in this order, seed by seed.")
-    ] = "plain-56,residual-56,residual-without-zeros-56,plain-20,residual-20",
+    ] = "plain-56,residual-56,residual-without-zeros-56,plain-20,residual-20,residual-without-zeros-20",
     seeds: Seeds = "0,1,2",
-    epochs: Annotated[int, typer.Option(help="Epochs of each network.")] = 4,
+    epochs: Annotated[int, typer.Option(help="Epochs of each network.")] = 25,
     bf16: Annotated[
         bool, typer.Option("--bf16", help="Train in mixed precision; fast only with AMX or a GPU.")
     ] = False,

@@ -41,13 +41,14 @@ def test_arguments_reach_the_experiment(monkeypatch: pytest.MonkeyPatch) -> None
     paths = ["degradation", "--cifar10", "folder", "--out", "runs.json"]
     run(cli.main, *paths)
     given = ["--label", "copy", "--nets", "plain-8,residual-14", "--seeds", "3", "--epochs", "9", "--bf16"]
-    run(cli.main, *paths, *given, "--workers", "5")
+    run(cli.main, *paths, *given, "--workers", "5", "--device", "cuda")
     (positional, default), (_, options) = called
     assert positional == (Path("runs.json"), Path("folder"))
     assert default["recipe"] == degradation.CIFAR10_RECIPE
     assert (default["nets"], default["seeds"]) == (list(degradation.CIFAR10_NETS), [0, 1, 2])
     assert (default["label"], default["bf16"]) == ("CIFAR-10", False)
     assert (options["recipe"].epochs, options["bf16"], options["workers"]) == (9, True, 5)
+    assert (default["device"], options["device"]) == (None, "cuda")
     assert (options["nets"], options["seeds"], options["label"]) == (["plain-8", "residual-14"], [3], "copy")
 
 
@@ -63,7 +64,20 @@ def test_arguments_reach_the_ablation(monkeypatch: pytest.MonkeyPatch) -> None:
     paths = ["ablation", "--cifar10", "folder", "--out", "runs.json"]
     run(cli.main, *paths)
     given = ["--without", "nothing,weight decay", "--images", "500", "--seeds", "3", "--epochs", "9"]
-    run(cli.main, *paths, *given, "--label", "copy", "--workers", "5", "--rates", "0.03,0.1", "--bf16")
+    run(
+        cli.main,
+        *paths,
+        *given,
+        "--label",
+        "copy",
+        "--workers",
+        "5",
+        "--rates",
+        "0.03,0.1",
+        "--bf16",
+        "--device",
+        "cuda",
+    )
     (positional, default), (_, options) = called
     assert positional == (Path("runs.json"), Path("folder"))
     assert default["recipe"] == ablation.RECIPE
@@ -74,6 +88,7 @@ def test_arguments_reach_the_ablation(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (options["pieces"], options["seeds"], options["images"]) == (["nothing", "weight decay"], [3], 500)
     assert (options["label"], options["workers"]) == ("copy", 5)
     assert (options["rates"], options["bf16"]) == ([0.03, 0.1], True)
+    assert (default["device"], options["device"]) == (None, "cuda")
 
 
 def test_an_unknown_piece_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ RECORD = {"command": "residual-book degradation", "provenance": {"commit": "0" *
 Git = Callable[..., str]
 
 
-def test_provenance_says_what_runs() -> None:
+def test_provenance_says_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     before, made, after = datetime.now(UTC).date(), provenance(), datetime.now(UTC).date()
     assert before.isoformat() <= made.pop("date") <= after.isoformat()
     assert made == {
@@ -48,7 +48,10 @@ def test_provenance_says_what_runs() -> None:
         "python": platform.python_version(),
         **{package: version(package) for package in ("torch", "numpy", "scikit-learn")},
     }
-    assert made["machine"].endswith(f", {platform.machine()}")
+    assert f", {platform.machine()}" in made["machine"]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Fast GPU")
+    assert machine() == f"{made['machine']}, Fast GPU"
 
 
 @pytest.fixture

@@ -197,7 +197,7 @@ FEW = replace(RECIPE, epochs=2, batch_size=20)  # two steps per epoch on 50 imag
 
 def record(out: Path, folder: Path, **options: Any) -> None:
     few = {"label": "random", "pieces": (NOTHING, "augmentation"), "seeds": (0, 1), "images": 50, "recipe": FEW}
-    one_rate = {"rates": (0.1,), "tuning_seeds": (), "bf16": False}
+    one_rate = {"rates": (0.1,), "tuning_seeds": (), "bf16": False, "device": None}
     ablation.record(out, folder, **{**few, **one_rate, "workers": 1, **options})
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from residual.vision.data import CIFAR10_IMAGES_PER_FILE, CIFAR10_TRAIN
 from residual_book import claims
 from residual_book.claims import confirmed, extended, glue_all, no_verdict, number, scoped
 from residual_book.nets import DIGITS_RECIPE
 from residual_book.part1.degradation import experiment, plateau
-from residual_book.part1.degradation.experiment import FEWEST, Run, select
+from residual_book.part1.degradation.experiment import Run, select
 from residual_book.stats import Interval, mean_difference, mean_interval, mean_over, pairs
 
 
@@ -149,22 +150,44 @@ def on_spot(recorded: Run, now: Run) -> None:
 
 
 def on_cifar10(runs: Sequence[Run], record: dict[str, Any]) -> None:
-    """Of the recorded nets, and what the record says of how they were made; claims need `FEWEST` seeds."""
+    """Of the recorded nets, and what the record says of how they were made."""
     plain_20, plain = (select(runs, "plain", depth) for depth in (20, 56))
-    residual = select(runs, "residual", 56)
-    glue_all(cifar_epochs=record["recipe"]["epochs"], cifar_seeds=len(plain), cifar_precision=record["precision"])
-    if len(plain) < FEWEST:
-        return
-    seeds = [run.seed for run in plain]
-    check = partial(claims.check, unit="points", seeds=seeds, recorded="degradation-cifar10.json")
-    deeper, skip = mean_difference(plain, plain_20, _train), mean_difference(plain, residual, _train)
+    skip_20, skip = (select(runs, "residual-without-zeros", depth) for depth in (20, 56))
+    zeros_20, zeros = (select(runs, "residual", depth) for depth in (20, 56))
+    epochs = record["recipe"]["epochs"]
+    deeper, alone = mean_difference(plain, plain_20, _train), mean_difference(plain, skip, _train)
+    flatter, cost_20, cost = (
+        mean_difference(skip, skip_20, _train),
+        mean_difference(zeros_20, skip_20, _train),
+        mean_difference(zeros, skip, _train),
+    )
+    glue_all(
+        cifar_epochs=epochs, cifar_steps=number(epochs * (len(CIFAR10_TRAIN) * CIFAR10_IMAGES_PER_FILE // record["recipe"]["batch_size"])), cifar_seeds=len(plain), cifar_precision=record["precision"],
+        cifar_rate=record["recipe"]["peak_lr"], cifar_deeper=deeper, cifar_alone=alone, cifar_flatter=-flatter.estimate, cifar_cost_20=cost_20, cifar_cost=cost,
+    )  # fmt: skip
+    check = partial(claims.check, unit="points", seeds=[run.seed for run in plain], recorded="degradation-cifar10.json")
     check(
         "degradation-cifar10-plain", holds=deeper.low > 0, value=deeper,
-        statement="On CIFAR-10, too, the plain net of 56 layers ends a short run with a higher training error than that of 20.",
+        statement="On CIFAR-10, after 25 epochs, the plain net of 56 layers ends with a higher training error than that of 20.",
         verdict=confirmed("he2015", "section 4.2, Figure 6", "the deeper plain net has the higher training error on CIFAR-10"),
     )  # fmt: skip
     check(
-        "degradation-cifar10-skip", holds=skip.low > 0, value=skip,
-        statement="On CIFAR-10, too, the plain net of 56 layers ends a short run with a higher training error than the residual net.",
+        "degradation-cifar10-skip", holds=alone.low > 0, value=alone,
+        statement="On CIFAR-10, after 25 epochs, the plain net of 56 layers ends with a higher training error than the same net with skips and nothing else changed.",
         verdict=confirmed("he2015", "section 4.2, Figure 6", "the residual net of 56 layers trains well where the plain one does not"),
+    )  # fmt: skip
+    check(
+        "degradation-cifar10-deeper", holds=flatter.high < 0, value=flatter,
+        statement="On CIFAR-10, after 25 epochs, the residual net of 56 layers that starts like the plain one ends with a lower training error than that of 20.",
+        verdict=confirmed("he2015", "section 4.2, Figure 6 and Table 6", "deeper residual nets end with lower errors"),
+    )  # fmt: skip
+    check(
+        "degradation-cifar10-zeros", holds=cost.low > 0, value=cost,
+        statement="On CIFAR-10, after 25 epochs, the residual net of 56 layers ends with a higher training error if its blocks start as identities.",
+        verdict=scoped("goyal2017", "section 5.1", "starts the last batch-norm weight of each block at zero, which helps the start of training in nets for ImageNet with large batches"),
+    )  # fmt: skip
+    check(
+        "degradation-cifar10-zeros-20", holds=cost_20.low > 0, value=cost_20,
+        statement="On CIFAR-10, after 25 epochs, the residual net of 20 layers ends with a higher training error if its blocks start as identities.",
+        verdict=scoped("goyal2017", "section 5.1", "starts the last batch-norm weight of each block at zero, which helps the start of training in nets for ImageNet with large batches"),
     )  # fmt: skip

@@ -106,9 +106,9 @@ def recorded_and_published(runs: Sequence[Run]) -> Drawing:
         (middle, "Here: test error", "test_error"),
     ):
         _dots(axes, runs, field)
-        axes.set(title=title, xlabel="depth (layers)", xticks=depths(runs), ylim=(0, 100))
+        axes.set(title=title, xlabel="depth (layers)", xticks=depths(runs), ylim=(0, 30))
     left.set_ylabel("error (%)")
-    left.legend(loc="lower center")
+    left.legend(loc="upper left")
     right.plot(list(PUBLISHED), list(PUBLISHED.values()), "D-", color=PAPER)
     for depth in (20, 56, 110):
         error = PUBLISHED[depth]
@@ -120,7 +120,7 @@ def recorded_and_published(runs: Sequence[Run]) -> Drawing:
         xlim=(8, 122),
         xticks=[20, 56, 110],
     )
-    alt = "Three panels. On CIFAR-10, recorded here: training and test error of plain nets rise from 20 to 56 layers; those of residual nets do not. Right: the paper's residual nets fall from 8.75% error at 20 layers to 6.43% at 110."
+    alt = "Three panels. On CIFAR-10, recorded here after 25 epochs: training and test error of plain nets rise from 20 to 56 layers; those of residual nets fall, and are some four points lower in training without zeros than with them. Right: the paper's residual nets fall from 8.75% error at 20 layers to 6.43% at 110."
     return Drawing(drawing, alt)
 
 
