@@ -340,6 +340,8 @@ ROUNDED = [Rounding(seed, 1e-7, 2e-7, bf16) for seed, bf16 in enumerate((0.01, 0
 RECORD = {"recipe": {"epochs": 4}, "images": 10_000}
 DIGITS = ablated({"schedule": 2.0})
 CIFAR10 = ablated({"schedule": 20.0, "augmentation": -5.0})
+AGAINST = ablated({"schedule": -2.0, "augmentation": -5.0})  # the schedule, which does not pay
+FOR = ablated({"schedule": 20.0, "augmentation": 5.0})  # augmentation, which does
 
 
 def speed(arm: str, low: float) -> Speed:
@@ -355,7 +357,7 @@ def test_good_results_pass_and_spoiled_ones_name_the_claim() -> None:
     short_runs = [replace(confused(30 + seed), seed=seed) for seed in range(3)]
     spread = [replace(confused(same_kind), seed=seed) for seed, same_kind in enumerate((1, 30, 60))]
     again = DIGITS[0]
-    claims.on_scale(1e-6)
+    claims.on_scale({0: 1e-6})
     claims.on_rounding(ROUNDED)
     claims.on_speed([speed("usual", 1.0), speed("ours", 1.2)], notes)
     claims.on_pieces(DIGITS)
@@ -364,11 +366,12 @@ def test_good_results_pass_and_spoiled_ones_name_the_claim() -> None:
     claims.on_mistakes(labels, labels.roll(1), confused(30), RECORD, short_runs)
     coarse = [replace(net, channels_last=1e-3) for net in ROUNDED]
     spoiled: list[tuple[str, Any, tuple[Any, ...]]] = [
-        ("training-scale-hidden", claims.on_scale, (0.5,)),
+        ("training-scale-hidden", claims.on_scale, ({0: 1e-6, 1: 0.5},)),
         ("training-rounding", claims.on_rounding, (coarse,)),
         ("training-speed", claims.on_speed, ([speed("ours", 1.2), speed("ours", 0.9)], notes)),
-        ("training-schedule", claims.on_pieces, (ablated({"schedule": -2.0}),)),
         ("training-augmentation-fit", claims.on_pieces, (ablated({"schedule": 2.0}, fit=1.0),)),
+        ("training-cifar10-schedule", claims.on_recordings, (DIGITS, again, AGAINST, RECORD)),
+        ("training-cifar10-augmentation", claims.on_recordings, (DIGITS, again, FOR, RECORD)),
         ("training-record-repeats", claims.on_recordings, (DIGITS, replace(again, test_error=16.0), CIFAR10, RECORD)),
         ("training-resume", claims.on_interruption, (resumed(["fc.bias"]),)),
         ("training-kinds", claims.on_mistakes, (labels, labels, confused(30), RECORD, spread)),

@@ -63,8 +63,8 @@ def on_training(runs: Sequence[along_training.Run]) -> None:
     learned = median_interval([b.losses[-1] - a.losses[-1] for a, b in zip(residual, plain, strict=True)])
     both = (plain_ratio[-1], residual_ratio[-1])
     check(
-        "training-ratio-does-not-tell", holds=learned.low > 1 and min(r.low for r in both) > 1 / 50 and max(r.high for r in both) < 50, value=learned, unit="nats of loss between them",
-        statement="After the last step the ratio is within a factor of fifty of one in plain-56 as in residual-56, and the loss of plain-56 is more than 1 higher.",
+        "training-ratio-does-not-tell", holds=learned.low > 0.5 and min(r.low for r in both) > 1 / 50 and max(r.high for r in both) < 50, value=learned, unit="nats of loss between them",
+        statement="After the last step the ratio is within a factor of fifty of one in plain-56 as in residual-56, and the loss of plain-56 is more than 0.5 higher.",
         verdict=extended("he2015", "section 4.1", "plain nets with batch norm have gradients of healthy norms, and degrade"),
     )  # fmt: skip
     check(
@@ -85,8 +85,8 @@ def on_training(runs: Sequence[along_training.Run]) -> None:
         verdict=scoped("mehmeti2024", "abstract", "effective rates of layers become equal in the end under any constant rate; here there are few steps and a schedule"),
     )  # fmt: skip
     check(
-        "training-others-keep-moving", holds=trained_moves > 0.5, value=trained_moves, unit="at least, after the last step",
-        statement="In plain-20 and residual-56, which learn, the first layer ends with relative steps more than half as long as the last layer's.",
+        "training-others-keep-moving", holds=trained_moves > 0.1, value=trained_moves, unit="at least, after the last step",
+        statement="In plain-20 and residual-56, which learn, the first layer ends with relative steps more than a tenth as long as the last layer's.",
         verdict=confirmed("mehmeti2024", "abstract", "unequal effective rates across layers go with poor training, above all in very deep nets"),
     )  # fmt: skip
 
@@ -135,9 +135,9 @@ def on_records(trained: along_training.Run, runs: Sequence[along_training.Run]) 
     """That a recorded net, watched again during the build, is the recorded one."""
     before = runs[along_training.keys(runs).index(along_training.key(trained))]
     change = trained.ratios[0] / before.ratios[0] - 1
-    check = partial(claims.check, seeds=[trained.seed])
-    check(
+    claims.check(
         "gradients-record-repeats", holds=abs(change) < 0.01 and trained.weight_ratios[-1] < 0.1, value=100 * change, unit="% of the first ratio",
+        seeds=[trained.seed], recorded="along-training-digits.json",
         statement="A recorded plain-56, trained again during this build, starts within 1% of its recorded ratio, and its first layer stops again.",
         verdict=claims.no_verdict("mehmeti2024", "abstract", "has the quantity, and not this net"),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a memory layout and a shorter number format do to the numbers a network computes."""
+"""What the scale of the weights, a memory layout and a shorter number format do to what a network computes."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -22,6 +22,18 @@ class Rounding:
     float32: float
     channels_last: float
     bf16: float
+
+
+@torch.no_grad()
+def moved_by_halving(seed: int) -> float:
+    """How far half the initial weights move the logits of ResNet-20 for the test digits, relative to their norm."""
+    with alone(seed):
+        images, net = images_of(None).test_images, network(1)
+        before = net(images)  # in training mode: batch norm uses the batch
+        for module in net.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                module.weight.mul_(0.5)
+        return float((net(images) - before).norm() / before.norm())
 
 
 @torch.no_grad()
