@@ -40,20 +40,21 @@ def seeds(app: Sphinx, docname: str) -> list[int]:
     return sorted({seed for name, claim in all_claims(app) if name == docname for seed in claim.seeds})
 
 
-def record_of(app: Sphinx) -> Path:
-    """The file with what was measured on fresh seeds."""
-    return root_of(app) / "results" / "replication.json"
+def results_of(app: Sphinx) -> Path:
+    """The folder with what was recorded."""
+    return root_of(app) / "results"
 
 
 def entries(app: Sphinx) -> dict[str, replication.Entry]:
     """What was measured on fresh seeds, by the claim's id."""
-    return replication.entries(record_of(app))
+    return replication.entries(results_of(app))
 
 
 def note_record(env: BuildEnvironment) -> None:
-    """Write the page that is being read again where the record of fresh seeds changes."""
-    if record_of(env.app).is_file():
-        env.note_dependency(str(record_of(env.app)))
+    """Write the page that is being read again where a record of fresh seeds changes."""
+    for name in (replication.FIRST, replication.REWRITTEN):
+        if (results_of(env.app) / name).is_file():
+            env.note_dependency(str(results_of(env.app) / name))
 
 
 def standings(app: Sphinx) -> dict[str, str]:
@@ -74,7 +75,7 @@ def check_replication(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -
 
     Whoever writes a page builds with `RESIDUAL_DRAFT=1` meanwhile. `tests/book` ask for the record itself.
     """
-    if not record_of(app).is_file():
+    if not (results_of(app) / replication.FIRST).is_file():
         return
     say = logger.info if os.environ.get(DRAFT_BUILD) else logger.warning
     for fault in replication.faults(list(all_claims(app)), entries(app)):
@@ -82,11 +83,10 @@ def check_replication(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -
 
 
 def counts(app: Sphinx) -> dict[str, int]:
-    """How many claims there are in all, by verdict and by standing; `tried` on fresh seeds, and `held` there."""
-    stand = Counter(standings(app).values())
-    held, failed = stand[replication.HELD], stand[replication.FAILED]
+    """How many claims there are in all and by verdict; how many the first fresh seeds `tried`, and how many `held`."""
+    first = replication.first_time(results_of(app))
     by_verdict = Counter(claim.verdict for _, claim in all_claims(app))
-    return {**by_verdict, **stand, "all": stand.total(), "held": held, "tried": held + failed}
+    return {**by_verdict, "all": by_verdict.total(), "held": sum(entry.held for entry in first), "tried": len(first)}
 
 
 class ClaimCount(SphinxRole):

@@ -1,7 +1,9 @@
 """Every claim that depends on seeds, measured again on seeds that nobody looked at while the sentence was written.
 
 A page's `claims` module has `on_fresh_seeds(seeds)`, which repeats the page's experiments and its checks. The outcomes
-are recorded in `results/replication.json`, page by page, and the ledger shows them: see `book/_ext/ledger.py`.
+are recorded in `results/replication.json`, page by page, and the ledger shows them: see `book/_ext/ledger.py`. Where a
+claim did not hold there, its sentence went, and what took its place was measured on other seeds that nobody had looked
+at: `results/replication-rewritten.json`.
 """
 
 import ast
@@ -24,6 +26,8 @@ from residual_book.claims import Claim, judging
 from residual_book.recording import listed, provenance, read_record, write_record
 
 FRESH_SEEDS = tuple(range(100, 110))  # never used while writing
+FRESHER_SEEDS = tuple(range(110, 120))  # for what was rewritten after those had been used
+FIRST, REWRITTEN = "replication.json", "replication-rewritten.json"
 HELD, FAILED = "held on fresh seeds", "did not hold on fresh seeds"
 RECORDED, SEEDLESS = "recorded", "does not depend on seeds"
 UNTRIED, CHANGED = "not tried on fresh seeds yet", "changed since it was tried on fresh seeds"
@@ -127,14 +131,15 @@ def record(out: Path, *, names: Sequence[str] | None, seeds: Sequence[int], work
             error.add_note(f"on fresh seeds of {page}")
             errors.append(error)
             continue
-        write_record(out, _content(out, [runs[name] for name in known if name in runs], seeds))
+        write_record(out, _content(out, [runs[name] for name in known if name in runs], seeds, known))
     if errors:
         raise ExceptionGroup("some pages could not be measured on fresh seeds", errors)
 
 
-def _content(out: Path, runs: Sequence[PageRun], seeds: Sequence[int]) -> dict[str, Any]:
+def _content(out: Path, runs: Sequence[PageRun], seeds: Sequence[int], known: Sequence[str]) -> dict[str, Any]:
+    some = "" if len(runs) == len(known) else f" --pages {','.join(run.page for run in runs)}"
     return {
-        "command": f"residual-book replicate --out results/{out.name} --seeds {listed(seeds)}",
+        "command": f"residual-book replicate --out results/{out.name}{some} --seeds {listed(seeds)}",
         "provenance": provenance(),
         "seeds": list(seeds),
         "runs": [asdict(run) for run in runs],
@@ -188,9 +193,26 @@ def recorded(out: Path, seeds: Sequence[int] | None = None) -> list[PageRun]:
         raise ValueError(f"{out}: expected claims on fresh seeds: {error!r}") from error
 
 
-def entries(out: Path) -> dict[str, Entry]:
-    """The recorded entries by the claim's id; none where nothing is recorded yet."""
-    return {entry.id: entry for run in recorded(out) for entry in run.claims} if out.is_file() else {}
+def entries(results: Path) -> dict[str, Entry]:
+    """The entries recorded in the folder `results` by the claim's id; none where nothing is recorded yet.
+
+    Of a claim that was measured twice with the same words and rule, the second entry counts only if it did not hold.
+    """
+    known = {entry.id: entry for entry in _entries(results / FIRST)}
+    for entry in _entries(results / REWRITTEN):
+        first = known.get(entry.id)
+        if first is None or (first.statement, first.rule) != (entry.statement, entry.rule) or not entry.held:
+            known[entry.id] = entry
+    return known
+
+
+def first_time(results: Path) -> list[Entry]:
+    """Every claim that the first fresh seeds tried, with the words that it had then."""
+    return _entries(results / FIRST)
+
+
+def _entries(file: Path) -> list[Entry]:
+    return [entry for run in recorded(file) for entry in run.claims] if file.is_file() else []
 
 
 def standing(claim: Claim, entry: Entry | None) -> str:

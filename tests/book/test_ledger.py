@@ -25,22 +25,17 @@ def page(site: Path) -> BeautifulSoup:
 
 
 def test_every_claim_stands_on_fresh_seeds(root: Path, claims: list[dict[str, Any]]) -> None:
-    """Where one does not, run `residual-book replicate --out results/replication.json`, and mend what did not hold.
-
-    Until there is a record, no claim says that it was tried.
-    """
-    if not (root / "results" / "replication.json").is_file():
-        untried = {replication.UNTRIED, replication.SEEDLESS, replication.RECORDED}
-        assert {claim["standing"] for claim in claims} <= untried
-        return
+    """Where one does not, rewrite its sentence, and measure that on seeds nobody has looked at: see CONTRIBUTING."""
     bad = (replication.FAILED, replication.CHANGED, replication.UNTRIED)
     assert [(claim["id"], claim["standing"]) for claim in claims if claim["standing"] in bad] == []
-    runs = replication.recorded(root / "results" / "replication.json", replication.FRESH_SEEDS)
-    assert {run.page for run in runs} == set(replication.pages())
+    first, rewritten = root / "results" / replication.FIRST, root / "results" / replication.REWRITTEN
+    assert {run.page for run in replication.recorded(first, replication.FRESH_SEEDS)} == set(replication.pages())
+    assert replication.recorded(rewritten, replication.FRESHER_SEEDS)
 
 
 def test_no_page_uses_the_fresh_seeds(claims: list[dict[str, Any]]) -> None:
-    assert [claim["id"] for claim in claims if set(claim["seeds"]) & set(replication.FRESH_SEEDS)] == []
+    fresh = {*replication.FRESH_SEEDS, *replication.FRESHER_SEEDS}
+    assert [claim["id"] for claim in claims if fresh & set(claim["seeds"])] == []
 
 
 def test_each_claim_is_listed_once_and_can_be_reached(site: Path, page: BeautifulSoup, claims: list[Any]) -> None:

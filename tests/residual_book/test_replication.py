@@ -92,7 +92,7 @@ def test_each_claim_is_recorded_with_what_was_said_and_found(book: Book, measure
     assert content["seeds"] == [40, 41]
     assert content["command"] == "residual-book replicate --out results/replication.json --seeds 40,41"
     assert {"commit", "machine", "torch"} <= content["provenance"].keys()
-    known = replication.entries(out)
+    known = replication.entries(tmp_path)
     assert {id: entry.held for id, entry in known.items()} == {"part1-one": True, "part1-two": False}
     assert known["part1-one"] == Entry(
         "part1-one", "part1/one", "All seeds are large.", "min(seeds) > LIMIT", 40.0, None, None, "points", True
@@ -108,7 +108,7 @@ def test_only_what_changed_is_measured_again(book: Book, measured: list[str], tm
     book.page("part1/two", statement="Every seed is large.")
     record(out)
     assert measured == ["part1/two", "part1/one", "part1/two"]
-    assert replication.entries(out)["part1-two"].statement == "Every seed is large."
+    assert replication.entries(tmp_path)["part1-two"].statement == "Every seed is large."
 
 
 def test_a_page_that_fails_does_not_cost_the_others(book: Book, measured: list[str], tmp_path: Path) -> None:
@@ -119,7 +119,29 @@ def test_a_page_that_fails_does_not_cost_the_others(book: Book, measured: list[s
     (error,) = caught.value.exceptions
     assert isinstance(error, ZeroDivisionError)
     assert error.__notes__ == ["on fresh seeds of part1/one"]
-    assert list(replication.entries(out)) == ["part1-two"]
+    assert list(replication.entries(tmp_path)) == ["part1-two"]
+
+
+def test_what_was_rewritten_counts_by_the_second_file(book: Book, measured: list[str], tmp_path: Path) -> None:
+    book.page("part1/two", limit=40)
+    record(tmp_path / replication.FIRST)
+    book.page("part1/two", statement="Every seed is large.")
+    record(tmp_path / replication.REWRITTEN, names=["part1/two"], seeds=(50, 51))
+    content = json.loads((tmp_path / replication.REWRITTEN).read_text())
+    assert content["command"].endswith("replication-rewritten.json --pages part1/two --seeds 50,51")
+    two = replication.entries(tmp_path)["part1-two"]
+    assert (two.statement, two.held, two.value) == ("Every seed is large.", True, 50.0)
+    assert [entry.held for entry in replication.first_time(tmp_path)] == [True, False]
+
+
+@pytest.mark.parametrize(("first", "second"), [(40, 51), (39, 50)])
+def test_a_claim_tried_twice_must_hold_twice(
+    book: Book, measured: list[str], tmp_path: Path, first: int, second: int
+) -> None:
+    for file, seeds, limit in ((replication.FIRST, (40, 41), first), (replication.REWRITTEN, (50, 51), second)):
+        book.page("part1/one", limit=limit)
+        record(tmp_path / file, names=["part1/one"], seeds=seeds)
+    assert not replication.entries(tmp_path)["part1-one"].held
 
 
 def test_other_seeds_need_another_file(book: Book, measured: list[str], tmp_path: Path) -> None:
@@ -138,7 +160,7 @@ def test_pages_run_in_processes_with_one_thread(tmp_path: Path) -> None:
     """The real thing, once: one of the smallest pages of the book."""
     out = tmp_path / "replication.json"
     record(out, names=["part2/blocks"])
-    entries = replication.entries(out).values()
+    entries = replication.entries(tmp_path).values()
     assert {entry.page for entry in entries} == {"part2/blocks"}
     assert any(entry.held for entry in entries)
 
