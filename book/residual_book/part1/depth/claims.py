@@ -17,6 +17,7 @@ from residual_book.part1.depth.signal_size import Signal
 from residual_book.recording import images_of
 from residual_book.stats import Interval, mean_difference, mean_interval, mean_over, slope
 
+LITTLE = 60  # percent of the training images wrong: a net above it has learned little
 DEEPEST, ZERO, ROOT = max(DEEP), "no norm, scale 0", "no norm, scale 1/√L"
 
 
@@ -74,14 +75,14 @@ def on_errors(runs: Sequence[Run], other_rate: Sequence[Run]) -> None:
         verdict=confirmed("he2015", "section 4.2", "110 layers need a lower learning rate before they begin to converge"),
     )  # fmt: skip
     check(
-        "depth-unscaled-diverges", holds=all(run.diverged or train_error(run) > 85 for run in unscaled), value=lost, unit=f"of {len(unscaled)} runs diverged",
-        statement="Without batch norm and with branches of full size, no net of 56 layers or more learns in 88 steps at peak rates of 0.1 or 0.01: each diverges or errs on more than 85% of the training images.",
+        "depth-unscaled-diverges", holds=all(run.diverged or (run.depth == 56 and train_error(run) > LITTLE) for run in unscaled), value=lost, unit=f"of {len(unscaled)} runs diverged",
+        statement="Without batch norm and with branches of full size, nets of 110 and 218 layers diverge within 88 steps at peak rates of 0.1 and of 0.01, and those of 56 layers diverge or still err on more than 60% of the training images.",
         verdict=confirmed("de2020", "abstract", "batch norm greatly raises the depth at which residual nets can be trained"),
     )  # fmt: skip
     zero_train = mean_over(zero_deep, train_error)
     check(
-        "depth-zero-trains", holds=zero_train.high < 30 and not any(run.diverged for run in zero), value=zero_train, unit="%",
-        statement="With a scale that starts at zero, nets of 218 layers train without batch norm, to a training error below 30% in 88 steps, and at no depth does one diverge.",
+        "depth-zero-trains", holds=zero_train.high < LITTLE and not any(run.diverged for run in zero), value=zero_train, unit="%",
+        statement="With a scale that starts at zero, nets of 218 layers train without batch norm, to a mean training error below 60% in 88 steps, and at no depth does one diverge.",
         verdict=confirmed("de2020", "abstract", "a simple initialization trains deep residual nets without normalization"),
     )  # fmt: skip
     check(
@@ -140,8 +141,7 @@ def on_thousand_layers(deep: Sequence[Steps]) -> None:
     logs = mean_over(original, lambda run: math.log(max(run.losses) / run.losses[0]))
     estimate, low, high = torch.tensor([logs.estimate, logs.low, logs.high]).exp().tolist()
     jump, overflows = Interval(estimate, low, high, logs.n), sum(not run.finite for run in plain)
-    behind = mean_difference(original, pre_activation, lambda run: run.losses[-1])
-    glue_all(thousand=number(THOUSAND), deep_steps=STEPS, original_jump=jump, original_behind=behind, preact_end=end)
+    glue_all(thousand=number(THOUSAND), deep_steps=STEPS, original_jump=jump, preact_end=end)
     check = partial(claims.check, seeds=_seeds(deep))
     check(
         "depth-thousand-plain", holds=overflows == len(plain) and all(len(run.gradients) == 1 for run in plain), value=overflows, unit=f"of {len(plain)} seeds",
@@ -154,9 +154,9 @@ def on_thousand_layers(deep: Sequence[Steps]) -> None:
         verdict=confirmed("he2016", "section 4.2 and Figure 1", "with pre-activation, the loss of 1,001 layers falls fast from the start"),
     )  # fmt: skip
     check(
-        "depth-thousand-original", holds=jump.low > 1 and behind.low > 0, value=jump, unit="times the first loss at its highest (mean of logarithms)",
-        statement=f"With the original block, at the usual start and learning rate, the loss of 1,004 layers first rises, and after {STEPS} steps it is higher than with pre-activation.",
-        verdict=confirmed("he2016", "section 4.2 and Figure 1", "with the original block, the loss of 1,001 layers falls slowly at first"),
+        "depth-thousand-original", holds=jump.low > 2, value=jump, unit="times the first loss at its highest (mean of logarithms)",
+        statement=f"With the original block, at the usual start and learning rate, the loss of 1,004 layers rises to more than twice its first value within {STEPS} steps.",
+        verdict=extended("he2016", "section 4.2 and Figure 1", "with the original block, the loss of 1,001 layers falls slowly at first"),
     )  # fmt: skip
     highest = mean_over(from_zero, lambda run: max(run.losses) / run.losses[0])
     check(
