@@ -52,7 +52,7 @@ def entries(app: Sphinx) -> dict[str, replication.Entry]:
 
 def note_record(env: BuildEnvironment) -> None:
     """Write the page that is being read again where a record of fresh seeds changes."""
-    for name in (replication.FIRST, replication.REWRITTEN):
+    for name in replication.ROUNDS:
         if (results_of(env.app) / name).is_file():
             env.note_dependency(str(results_of(env.app) / name))
 

@@ -2,8 +2,8 @@
 
 A page's `claims` module has `on_fresh_seeds(seeds)`, which repeats the page's experiments and its checks. The outcomes
 are recorded in `results/replication.json`, page by page, and the ledger shows them: see `book/_ext/ledger.py`. Where a
-claim did not hold there, its sentence went, and what took its place was measured on other seeds that nobody had looked
-at: `results/replication-rewritten.json`.
+claim did not hold there, its sentence went, and what took its place was measured in another round, on seeds that nobody
+had looked at until then.
 """
 
 import ast
@@ -25,9 +25,9 @@ from residual_book import contents
 from residual_book.claims import Claim, judging
 from residual_book.recording import listed, provenance, read_record, write_record
 
-FRESH_SEEDS = tuple(range(100, 110))  # never used while writing
-FRESHER_SEEDS = tuple(range(110, 120))  # for what was rewritten after those had been used
-FIRST, REWRITTEN = "replication.json", "replication-rewritten.json"
+# The seeds of each round, by its file: never used while writing what they test.
+FIRST, SECOND, THIRD = "replication.json", "replication-2.json", "replication-3.json"
+ROUNDS = {FIRST: tuple(range(100, 110)), SECOND: tuple(range(110, 120)), THIRD: tuple(range(120, 130))}
 HELD, FAILED = "held on fresh seeds", "did not hold on fresh seeds"
 RECORDED, SEEDLESS = "recorded", "does not depend on seeds"
 UNTRIED, CHANGED = "not tried on fresh seeds yet", "changed since it was tried on fresh seeds"
@@ -196,13 +196,14 @@ def recorded(out: Path, seeds: Sequence[int] | None = None) -> list[PageRun]:
 def entries(results: Path) -> dict[str, Entry]:
     """The entries recorded in the folder `results` by the claim's id; none where nothing is recorded yet.
 
-    Of a claim that was measured twice with the same words and rule, the second entry counts only if it did not hold.
+    A later round counts for what has changed since, and where a claim with the same words and rule did not hold.
     """
-    known = {entry.id: entry for entry in _entries(results / FIRST)}
-    for entry in _entries(results / REWRITTEN):
-        first = known.get(entry.id)
-        if first is None or (first.statement, first.rule) != (entry.statement, entry.rule) or not entry.held:
-            known[entry.id] = entry
+    known: dict[str, Entry] = {}
+    for file in ROUNDS:
+        for entry in _entries(results / file):
+            before = known.get(entry.id)
+            if before is None or (before.statement, before.rule) != (entry.statement, entry.rule) or not entry.held:
+                known[entry.id] = entry
     return known
 
 

@@ -16,7 +16,7 @@ from residual_book.part1.gradients_in_training.normalized_steps import (
     compared,
 )
 from residual_book.recording import RESULTS, recorded_runs
-from residual_book.stats import Interval, mean_difference, mean_over, median_interval, seeds_of
+from residual_book.stats import Interval, mean_difference, mean_interval, mean_over, median_interval, seeds_of
 
 LATER = 20  # steps, when the explosion is over
 TRAINED = ("plain-20", "residual-56")  # the nets that learn, started as plain-56 is
@@ -60,11 +60,13 @@ def on_training(runs: Sequence[along_training.Run]) -> None:
         statement="Meanwhile the gradient at the last block of plain-56 changes by less than a factor of two: it is the first block's that falls.",
         verdict=extended("yang2019", "abstract", "gives the range of gradients, not which end of it moves"),
     )  # fmt: skip
-    learned = median_interval([b.losses[-1] - a.losses[-1] for a, b in zip(residual, plain, strict=True)])
-    both = (plain_ratio[-1], residual_ratio[-1])
+    both = list(zip(residual, plain, strict=True))
+    even = [(a, b) for a, b in both if 1 / 50 < b.ratios[-1] < 50]
+    judged = even if len(even) > 1 else both  # too few fail by their number
+    behind = mean_interval([b.losses[-1] - a.losses[-1] for a, b in judged])
     check(
-        "training-ratio-does-not-tell", holds=learned.low > 0.5 and min(r.low for r in both) > 1 / 50 and max(r.high for r in both) < 50, value=learned, unit="nats of loss between them",
-        statement="After the last step the ratio is within a factor of fifty of one in plain-56 as in residual-56, and the loss of plain-56 is more than 0.5 higher.",
+        "training-ratio-does-not-tell", holds=2 * len(even) > len(plain) and behind.low > 0.5, value=behind, unit=f"nats of loss above residual-56, in {len(even)} of {len(plain)} nets",
+        statement="Most plain nets of 56 layers end with a ratio within a factor of fifty of one, and these have a mean loss more than 0.5 above that of residual-56 all the same.",
         verdict=extended("he2015", "section 4.1", "plain nets with batch norm have gradients of healthy norms, and degrade"),
     )  # fmt: skip
     check(
@@ -80,8 +82,8 @@ def on_training(runs: Sequence[along_training.Run]) -> None:
     )  # fmt: skip
     slower = moves[SLOWER][-1]
     check(
-        "training-slower-stops-too", holds=slower.high < 0.2, value=slower, unit="after the last step",
-        statement="At a tenth of the learning rate, too, the first layer of plain-56 ends with relative steps less than a fifth as long as the last layer's.",
+        "training-slower-stops-too", holds=slower.high < 0.5, value=slower, unit="after the last step",
+        statement="At a tenth of the learning rate, too, the first layer of plain-56 ends with relative steps less than half as long as the last layer's.",
         verdict=scoped("mehmeti2024", "abstract", "effective rates of layers become equal in the end under any constant rate; here there are few steps and a schedule"),
     )  # fmt: skip
     check(
