@@ -59,6 +59,12 @@ def median_interval(values: Sequence[float]) -> Interval:
     return Interval(float(np.median(array)), float(ends.low), float(ends.high), len(array))
 
 
+def share_interval(found: int, of: int) -> Interval:
+    """The share of seeds in which something was found, with the exact 95 % interval (Clopper & Pearson 1934)."""
+    ends = stats.binomtest(found, of).proportion_ci(CONFIDENCE, method="exact")
+    return Interval(found / of, float(ends.low), float(ends.high), of)
+
+
 def _checked(values: Sequence[float], *, needed: int) -> np.ndarray:
     array = np.asarray(values, dtype=float)
     if array.ndim != 1 or len(array) < needed:

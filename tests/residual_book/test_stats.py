@@ -18,6 +18,7 @@ from residual_book.stats import (
     median_interval,
     pairs,
     seeds_of,
+    share_interval,
     slope,
 )
 
@@ -117,3 +118,13 @@ def test_slope_of_a_line(x: list[int], a: float, b: float) -> None:
 
 def test_slope_is_least_squares() -> None:
     assert slope([0, 1, 2], [0, 0, 3]) == pytest.approx(1.5)
+
+
+def test_a_share_has_an_exact_interval() -> None:
+    """Of 10, one: the ends at which one or fewer, or one or more, would be found in 2.5 % of such experiments."""
+    share = share_interval(1, 10)
+    low, high = share.low, share.high
+    assert share.estimate == 0.1
+    assert 1 - (1 - low) ** 10 == pytest.approx(0.025)
+    assert (1 - high) ** 10 + 10 * high * (1 - high) ** 9 == pytest.approx(0.025)
+    assert share_interval(0, 3).low == 0

@@ -368,7 +368,6 @@ def test_good_results_pass() -> None:
         ("depth-original-rate", lambda: check_errors(other={("original", 218): 70.0})),
         ("depth-unscaled-diverges", lambda: check_errors(other={("no norm, scale 1", 56): 50.0})),
         ("depth-zero-trains", lambda: check_errors({("no norm, scale 0", 218): 61.0})),
-        ("depth-zero-trains", lambda: check_errors({("no norm, scale 0", 110): None})),
         ("depth-zero-not-free", lambda: check_errors({("no norm, scale 0", 218): 3.0})),
         ("depth-block-factor", lambda: claims.on_signals(signals(), wide(1.6))),
         ("depth-root-bounded", lambda: claims.on_signals(signals(root=2.8), wide(1.85))),
