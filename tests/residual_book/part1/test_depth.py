@@ -289,6 +289,14 @@ def check_errors(spoiled: Levels = LEVELS, other: Levels = OTHER) -> None:
     claims.on_errors(nets({**LEVELS, **spoiled}, 0.1), nets({**OTHER, **other}, 0.01))
 
 
+def test_nets_that_diverged_are_counted_and_left_out() -> None:
+    runs = nets(LEVELS, 0.1)
+    lost = next(i for i, run in enumerate(runs) if (run.arm, run.depth) == ("no norm, scale 0", 218))
+    runs[lost] = replace(runs[lost], train_error=None, test_error=None)
+    with pytest.raises(ClaimError, match=r"'depth-zero-trains'.*0\.333"):  # of three seeds: too many to be sure
+        claims.on_errors(runs, nets(OTHER, 0.01))
+
+
 def check_record(again: float) -> None:
     claims.on_record(Run("pre-activation", 110, 0, 0.1, again, again), nets(LEVELS, 0.1))
 

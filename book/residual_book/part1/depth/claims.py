@@ -39,7 +39,8 @@ def on_errors(runs: Sequence[Run], other_rate: Sequence[Run]) -> None:
     seeds = _seeds(runs)
     trend = mean_interval([_per_doubling([run for run in preact() if run.seed == seed]) for seed in seeds])
     zero_left = [run for run in zero_deep if not run.diverged]
-    zero_behind = mean_difference(zero_left, preact(DEEPEST), test_error)
+    beside = [run for run in preact(DEEPEST) if run.seed in _seeds(zero_left)]
+    zero_behind = mean_difference(zero_left, beside, test_error)
     lost = sum(run.diverged for run in unscaled)
     plain_own, plain_slow = mean_over(plain(56), train_error), mean_over(plain_other, train_error)
     glue_all(
