@@ -126,8 +126,8 @@ def test_what_was_rewritten_counts_by_the_second_file(book: Book, measured: list
     book.page("part1/two", limit=40)
     record(tmp_path / replication.FIRST)
     book.page("part1/two", statement="Every seed is large.")
-    record(tmp_path / replication.SECOND, names=["part1/two"], seeds=(50, 51))
-    content = json.loads((tmp_path / replication.SECOND).read_text())
+    record(tmp_path / "replication-2.json", names=["part1/two"], seeds=(50, 51))
+    content = json.loads((tmp_path / "replication-2.json").read_text())
     assert content["command"].endswith("replication-2.json --pages part1/two --seeds 50,51")
     two = replication.entries(tmp_path)["part1-two"]
     assert (two.statement, two.held, two.value) == ("Every seed is large.", True, 50.0)
@@ -138,7 +138,7 @@ def test_what_was_rewritten_counts_by_the_second_file(book: Book, measured: list
 def test_a_claim_tried_twice_must_hold_twice(
     book: Book, measured: list[str], tmp_path: Path, first: int, second: int
 ) -> None:
-    for file, seeds, limit in ((replication.FIRST, (40, 41), first), (replication.SECOND, (50, 51), second)):
+    for file, seeds, limit in ((replication.FIRST, (40, 41), first), ("replication-2.json", (50, 51), second)):
         book.page("part1/one", limit=limit)
         record(tmp_path / file, names=["part1/one"], seeds=seeds)
     assert not replication.entries(tmp_path)["part1-one"].held
