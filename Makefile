@@ -2,12 +2,13 @@
 
 PYTHON ?= python3
 BIN ?= .venv/bin
-# Linux without a GPU: `make book TORCH_INDEX=https://download.pytorch.org/whl/cpu` takes the small build of torch.
+# Linux without a GPU: `make book TORCH_INDEX=https://download.pytorch.org/whl/cpu` takes the small build of torch, and
+# torchvision's that is compiled for it.
 TORCH_INDEX ?=
-PIP = $(BIN)/pip install --disable-pip-version-check
+PIP = $(BIN)/python -m pip install --disable-pip-version-check
 NPM = $(shell command -v npm || echo $(BIN)/npm)
 
-.PHONY: help book test site setup check browser serve lab bench lock clean
+.PHONY: help book test site setup own-environment check browser serve lab bench lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -36,17 +37,25 @@ test: setup browser check site
 check:
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy
 
-setup: .venv/installed book/_static/vendor/fetched
+setup: own-environment .venv/installed book/_static/vendor/fetched
+
+# Copied or moved with its folder, an environment still leads to the folder that it was made in, and runs the code there.
+own-environment:
+	@test ! -s .venv/installed || test "$$(cat .venv/installed)" = "$$(pwd -P)" \
+		|| { echo "This .venv belongs to $$(cat .venv/installed): make clean, then again"; exit 1; }
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, {v[0]}.{v[1]} found: make PYTHON=...")'
 	@test -x .venv/bin/pip || $(PYTHON) -m venv .venv || { rm -rf .venv; echo 'Could not make .venv. On Debian: apt install python3-venv'; exit 1; }
 	@echo 'Installing torch, then the other pinned packages, into .venv (a few minutes)'
-	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $$(grep '^torch==' requirements.txt) \
+	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $$(grep -E '^torch(vision)?==' requirements.txt) \
 		|| { echo 'Could not fetch torch. Is the network there?'; exit 1; }
 	@$(PIP) -r requirements.txt || { echo 'Could not fetch the packages of requirements.txt. Is the network there?'; exit 1; }
 	@$(PIP) --quiet --no-deps --no-build-isolation --editable . || { echo 'Could not install this package into .venv'; exit 1; }
-	@touch $@
+	@$(BIN)/python -W ignore -c 'import torchvision' 2>/dev/null || echo "Careful: this torchvision is compiled for another build of torch," \
+		"so \`import torchvision\` fails. The book does not need it, and its tests do without. A pair: make clean, then" \
+		"make TORCH_INDEX=https://download.pytorch.org/whl/cpu setup, or without TORCH_INDEX for CUDA"
+	@pwd -P > $@
 
 # Everything that a page loads in a browser comes with the site.
 book/_static/vendor/fetched: package.json package-lock.json .venv/installed
@@ -78,7 +87,7 @@ bench: setup
 lock: .venv/installed
 	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
 		--extra book --extra dev --output-file requirements.txt pyproject.toml
-	@sed -i -e 's/^\(torch==[0-9.]*\)+.*/\1/' -e '/^residual @ /d' requirements.txt
+	@sed -i -e 's/^\(torch\(vision\)\?==[0-9.]*\)+.*/\1/' -e '/^residual @ /d' requirements.txt
 
 clean:
 	rm -rf .venv _build node_modules book/_static/vendor src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

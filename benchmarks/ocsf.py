@@ -24,9 +24,9 @@ import polars as pl
 from parts.ocsf_columns import peer
 from parts.ocsf_reading import READERS, columns
 
+from residual.ocsf.bulk import validate_folder
 from residual.ocsf.read import read
 from residual.ocsf.schema import features
-from residual.ocsf.validate import validate_folder
 from residual.simulate import simulate
 from residual.tabular import TableEncoder
 from residual_book.recording import provenance, write_record
@@ -55,9 +55,9 @@ def step_simulate(folder: Path, users: int) -> Step:
 
 
 def step_validate(folder: Path, users: int) -> Step:
-    seconds, report = timed(lambda: validate_folder(folder / "events"))
+    seconds, report = timed(lambda: validate_folder(folder / "events", processes=None))
     if report.invalid:
-        raise RuntimeError(f"simulated events must be valid, got {report.faults.most_common(3)}")
+        raise RuntimeError(f"simulated events must be valid, got {report.sorted_causes()[:3]}")
     return {"seconds": seconds, "events": report.events, "peak_gib": peak_gib()}
 
 

@@ -21,8 +21,8 @@ MODULES = [path for path in sorted(LIBRARY.rglob("*.py")) if path != LIBRARY / "
 PAGES = sorted(path.parent.relative_to(BOOK) for path in BOOK.glob("*/*/__init__.py"))  # such as part1/degradation
 # What the import of a room brings, beside what it must: a user of one room need not have installed another's packages.
 EXTRAS = {
-    "polars", "ocsf_json_schema", "jsonschema_rs", "sklearn", "jax", "flax", "optax", "scipy", "matplotlib", "IPython",
-    "onnx", "onnxscript", "onnxruntime",
+    "polars", "pyarrow", "ocsf_json_schema", "jsonschema_rs", "sklearn", "jax", "flax", "optax", "scipy", "matplotlib",
+    "IPython", "onnx", "onnxscript", "onnxruntime",
 }  # fmt: skip
 BRINGS = {
     "residual": set(),
@@ -32,9 +32,9 @@ BRINGS = {
     "residual.vision": set(),
     "residual.scale": set(),
     "residual.nnx": {"jax", "flax", "optax", "scipy", "IPython"},  # flax shows its modules in notebooks
-    "residual.ocsf": {"polars", "ocsf_json_schema", "jsonschema_rs"},
-    "residual.simulate": {"polars", "ocsf_json_schema", "jsonschema_rs"},
-    "residual.tabular": {"polars", "sklearn", "scipy", "ocsf_json_schema", "jsonschema_rs"},
+    "residual.ocsf": {"polars", "pyarrow", "ocsf_json_schema", "jsonschema_rs"},
+    "residual.simulate": {"polars", "pyarrow", "ocsf_json_schema", "jsonschema_rs"},
+    "residual.tabular": {"polars", "pyarrow", "sklearn", "scipy", "ocsf_json_schema", "jsonschema_rs"},
     "residual.cli": set(),
 }
 

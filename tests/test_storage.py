@@ -110,8 +110,9 @@ def test_a_file_without_tensors_may_have_texts(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (None, "is missing: expected a saved thing"),
-        (b"", "expected a saved thing, got a damaged or foreign file"),
-        (b"\x08\0\0\0\0\0\0\0{", "expected a saved thing, got a damaged or foreign file"),
+        (b"", r"expected a saved thing, got a damaged or foreign file \(it is empty\)"),
+        (b"\x08\0\0\0\0\0\0\0{", "expected a saved thing, got a damaged or foreign file: "),
+        (b'\x08\0\0\0\0\0\0\0{"a":', r"got a damaged or foreign file \(a safetensors file\): "),
     ],
 )
 def test_files_that_hold_no_tensors_are_named(tmp_path: Path, content: bytes | None, said: str) -> None:

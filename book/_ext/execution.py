@@ -26,6 +26,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from tqdm import tqdm
 
+import residual
+import residual_book
 from page_run import KEY, PageError, digest, run_page
 
 CORES = 2  # that a build may expect
@@ -100,9 +102,24 @@ def outdated(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[s
     return stale + [name for name in env.found_docs if name in app.config.pages_without_code] if stale else []
 
 
+def check_environment(root: Path) -> None:
+    """Refuse to build a book with another checkout's code, as an environment does that was copied with its checkout.
+
+    Raises:
+        PageError: naming the folder whose code would run.
+    """
+    for package, own in ((residual, root / "src" / "residual"), (residual_book, root / "book" / "residual_book")):
+        imported = Path(str(package.__file__)).resolve().parent
+        if own.is_dir() and imported != own.resolve():
+            raise PageError(
+                f"this environment runs {imported}, not {own}: `make clean`, then `make book`, makes its own"
+            )
+
+
 def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     """Run what must run, and stop the build where a page fails or has nothing that runs without saying why."""
     root = root_of(app)
+    check_environment(root)
     listed: dict[str, str] = app.config.pages_without_code
     failures = []
     due = []

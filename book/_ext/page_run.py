@@ -64,6 +64,20 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
 
 
+def stamp(file: Path) -> tuple[int, int] | None:
+    """Time of the last change and size, which tell one state of a file from another, even if the time is to come."""
+    return (file.stat().st_mtime_ns, file.stat().st_size) if file.is_file() else None
+
+
+def stamps(root: Path) -> dict[str, tuple[int, int] | None]:
+    """The stamp of every file that is the repository's own, by its name."""
+    found = {}
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if _belongs_to(root, Path(folder, name))]
+        found.update({str(Path(folder, name).relative_to(root)): stamp(Path(folder, name)) for name in names})
+    return found
+
+
 def source_digest(root: Path) -> str:
     """One hash of the code of library and book, names and contents."""
     files = sorted(file for folder in SOURCES for file in (root / folder).rglob("*.py"))
@@ -79,12 +93,15 @@ async def run_page(root: Path, page: Path, stored: Path, *, label: str, checkpoi
     Raises:
         PageError: where a cell fails, or is not run; with the cell and its traceback.
     """
-    before, started = digest(page), time.time()
+    written, before = digest(page), stamps(root)
     trained = checkpoints / source_digest(root)
     trained.mkdir(parents=True, exist_ok=True)
     # One thread a process: numbers do not depend on how many cores there are, and workers, or pages side by side, do
     # not fight over them.
     settings = {"OMP_NUM_THREADS": "1", "RESIDUAL_WORKERS": str(cores), "RESIDUAL_CHECKPOINTS": str(trained)}
+    # A page runs the code beside it, wherever the environment has the packages from.
+    others = os.environ.get("PYTHONPATH")
+    settings["PYTHONPATH"] = os.pathsep.join([f"{root}/src", f"{root}/book", *([others] if others else [])])
     notebook = read_myst_markdown_notebook(page.read_text(), path=page)
     cells = notebook.cells
     notebook.cells = [nbformat.v4.new_code_cell(PREAMBLE), *cells, nbformat.v4.new_code_cell(REPORT)]
@@ -115,11 +132,15 @@ async def run_page(root: Path, page: Path, stored: Path, *, label: str, checkpoi
             cell.metadata.pop("execution", None)
     (result,) = (output for output in report.outputs if output.output_type == "execute_result")
     files = [Path(name) for name in json.loads(ast.literal_eval(result.data["text/plain"]))]
-    depends = {str(f.relative_to(root)) for f in files if _belongs_to(root, f)} | {"requirements.txt"}
+    own = [file for file in files if _belongs_to(root, file) and not file.is_dir()]
+    depends = {str(file.relative_to(root)) for file in own} | {"requirements.txt"}
     notebook.metadata[KEY] = {
-        "page": before,
+        "page": written,
         "python": platform.python_version(),
-        "depends": {name: _digest_at(started, root / name) for name in sorted(depends)},
+        "depends": {
+            name: digest(root / name) if stamp(root / name) == before.get(name) else "changed while the page ran"
+            for name in sorted(depends)  # who edits a file while a page runs does not get a fresh page
+        },
         "seconds": clock.seconds,
         "cores": cores,
         "peak_memory": clock.peak_memory,
@@ -153,19 +174,12 @@ def _check_cell(page: Path, cell: nbformat.NotebookNode) -> None:
             raise PageError(f"{page} failed:\n{error.ename}: {error.evalue}")
 
 
-def _digest_at(started: float, file: Path) -> str:
-    """The file's hash, or words that no hash equals: who edits a file while a page runs does not get a fresh page."""
-    if file.is_file() and file.stat().st_mtime > started:
-        return "changed while the page ran"
-    return digest(file)
-
-
 def _belongs_to(root: Path, file: Path) -> bool:
     """Whether a page that opened `file` stands on it: it is the repository's own, and no build or environment."""
-    if not file.is_relative_to(root) or file.suffix == ".pyc" or file.is_dir():
+    if not file.is_relative_to(root) or file.suffix == ".pyc":
         return False
     parts = file.relative_to(root).parts
-    return not any(part.startswith((".", "_build")) or part.endswith(".egg-info") for part in parts)
+    return not any(part.startswith((".", "_build", "node_modules")) or part.endswith(".egg-info") for part in parts)
 
 
 _BAR = re.compile(r"\[[\d:]+(<[\d:?]+)?, [^\]]*(/s|s/)")  # the clock and the rate that end tqdm's bars

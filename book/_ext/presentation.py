@@ -126,11 +126,21 @@ def add_templates(app: Sphinx, config: Config) -> None:
 
 
 def repository(root: Path) -> str | None:
-    """The address of the repository's page, from git's `origin`; None where there is none."""
-    answer = subprocess.run(["git", "-C", root, "remote", "get-url", "origin"], capture_output=True, text=True)
-    match = re.fullmatch(
-        r"(?:https://|git@|ssh://git@)([\w.-]+)[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?", answer.stdout.strip()
-    )
+    """The address of the repository's page, from git's `origin`; None where there is none, or no git.
+
+    A book that is unpacked inside somebody else's repository, or kept there, has none: that origin is not its own.
+    """
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        at_the_top = git("ls-files", "--full-name", "--error-unmatch", "requirements.txt") == "requirements.txt"
+        origin = git("remote", "get-url", "origin") if at_the_top else ""
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    match = re.fullmatch(r"(?:https://|git@|ssh://git@)([\w.-]+)[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?", origin)
     return f"https://{match[1]}/{match[2]}" if match else None
 
 

@@ -1,9 +1,11 @@
 """The `residual` command, one function per verb. A verb imports what it needs when it runs, so `--help` is quick."""
 
+import json
 import sys
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +18,10 @@ app = typer.Typer(
 )
 
 Folder = Annotated[Path, typer.Argument(help="Folder of Parquet, JSON or JSON Lines, or one file.", show_default=False)]
+Details = Annotated[bool, typer.Option("--details", help="Show all there is to say, not one screen of it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Say all of it as JSON.")]
+
+TOP = 3  # most frequent values of a column
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -23,7 +29,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments, prog_name="residual")
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
-        print(f"residual: {error}", file=sys.stderr, flush=True)
+        line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(error))
+        print(f"residual: {line}", file=sys.stderr, flush=True)
         sys.exit(1 if isinstance(error, FloatingPointError) else 2)
 
 
@@ -53,20 +60,13 @@ def simulate(
 
 
 @app.command()
-def validate(folder: Folder, show: Annotated[int, typer.Option(help="Invalid events to show.")] = 5) -> None:
+def validate(folder: Folder, details: Details = False, as_json: AsJson = False) -> None:
     """Check every event against OCSF 1.8.0; the exit status is 1 if one is invalid or a file cannot be read."""
-    from residual.ocsf.validate import validate_folder
+    from residual.ocsf.bulk import validate_folder
+    from residual.ocsf.told import validation
 
-    report = validate_folder(folder, most_rejects=show, progress=True)
-    print(f"{report.events:,} events, {report.invalid:,} invalid, {report.events_per_second:,.0f} events/s")
-    for message, count in report.faults.most_common():
-        print(f"{count:12,} {message}")
-    for reject in report.rejects:
-        print(f"\n{reject.file}, {reject.place}, uid {reject.uid or 'unknown'}")
-        for fault in reject.faults:
-            print(f"  {fault}")
-    for file, reason in report.unknown.items():
-        print(f"\n{file}: {reason}; its other events are unknown")
+    report = validate_folder(folder, processes=None, progress=True)
+    _say(report.as_json() if as_json else validation(report, details=details))
     if report.invalid or report.unknown:
         raise typer.Exit(1)
 
@@ -74,30 +74,54 @@ def validate(folder: Folder, show: Annotated[int, typer.Option(help="Invalid eve
 @app.command()
 def inspect(
     folder: Folder,
-    top: Annotated[int, typer.Option(help="Values to show of each column.")] = 3,
+    details: Details = False,
+    as_json: AsJson = False,
     quarantine: Annotated[Path | None, typer.Option(help="File for rows that cannot be read.")] = None,
 ) -> None:
-    """Say what is in a folder of events: classes, span, columns, how empty they are and their most frequent values."""
+    """Say what is in a folder of events: classes, span, versions, columns by how full they are, and what is odd."""
     from residual.ocsf.inspect import inspect as look
     from residual.ocsf.read import read
+    from residual.ocsf.told import inspection
 
     table = read(folder, quarantine=quarantine)
-    inspection, summary = look(table.events, top=top), table.summary
-    print(f"{summary.files:,} files, {summary.rows_in:,} rows, {summary.rows_quarantined:,} of them rejected")
-    for reason, count in summary.quarantined.most_common():
-        print(f"{count:12,} rejected: {reason}")
-    for file, reason in summary.unknown.items():
-        print(f"{file}: {reason}; its other rows are unknown")
-    for change in summary.drift:
-        print(f"{change.file}: {change.column}: {change.change}")
-    for uid, name in inspection.class_names().items():
-        print(f"{inspection.classes[uid]:12,} {name} ({uid})")
-    span = [ms for ms in (inspection.first, inspection.last) if ms is not None]
-    if span:
-        print("from " + " to ".join(datetime.fromtimestamp(ms / 1000, UTC).isoformat(" ", "seconds") for ms in span))
-    for column in inspection.columns:
-        values = ", ".join(f"{value} ({count:,})" for value, count in column.top)
-        print(f"{1 - column.null_rate:7.1%} {column.name} {column.dtype}{f': {values}' if values else ''}")
+    found = look(table.events, top=TOP if details or as_json else 0)
+    if as_json:
+        summary = vars(table.summary) | {"drift": [asdict(change) for change in table.summary.drift]}
+        _say(summary | found.as_json())
+    else:
+        _say(inspection(table.summary, found, details=details))
+
+
+def _say(content: Mapping[str, Any] | Iterable[str]) -> None:
+    """Print JSON, or lines; either is safe to print, whatever text from a log it holds."""
+    from residual.ocsf.text import printable
+
+    if isinstance(content, Mapping):
+        print(json.dumps(content, indent=1, default=str))
+        return
+    for line in content:
+        print(printable(line, sys.stdout.encoding or "utf-8"))
+
+
+@app.command()
+def convert(
+    source: Annotated[str, typer.Argument(help="zeek or cloudtrail.", show_default=False)],
+    logs: Annotated[Path, typer.Argument(help="Folder of logs, or one file, also with gzip.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="New folder for the events, JSON Lines by class.", show_default=False)],
+) -> None:
+    """Convert Zeek's conn, dns, http and ssl logs, or records of CloudTrail, to OCSF 1.8.0."""
+    from residual.ocsf.convert import convert as write
+    from residual.ocsf.schema import ocsf_class
+
+    conversion = write(source, logs, out)
+    print(f"{conversion.files:,} files, {conversion.rows_in:,} records, {conversion.rows_out:,} events")
+    for uid, count in conversion.classes.most_common():
+        print(f"{count:12,} {ocsf_class(uid)['caption']} ({uid})")
+    print(f"{conversion.rows_quarantined:12,} quarantined")
+    for reason, count in conversion.quarantined.most_common():
+        print(f"{count:12,} quarantined: {reason}")
+    for name, why in conversion.passed_over.items():
+        print(f"passed over: {name!r}: {why}")
 
 
 @app.command()

@@ -5,6 +5,7 @@ Told in `book/part1/degradation.md`, where a killed run resumes.
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 _KEY = "residual"  # the one entry of a state's metadata
+_BEGINNINGS = {  # in lower case
+    b"version https://git-lfs": "a Git LFS pointer; `git lfs pull` fetches the file it names",
+    b"<": "a web page, as a failed download leaves",
+    b"pk\x03\x04": "a zip archive, as torch.save writes",
+    b"\x80": "a pickle, as torch.save used to write",
+    b"\x1f\x8b": "packed by gzip",
+    b"\x89hdf": "HDF5, as Keras writes",
+}
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -63,12 +72,27 @@ def read_tensors(path: Path, *, what: str, library: str = "pt") -> tuple[dict[st
         ValueError: for a file that is missing or damaged, or that is no safetensors file.
     """
     if not path.is_file():
-        raise ValueError(f"{path} is missing: expected {what}")
+        raise ValueError(f"{path} is {'a folder' if path.is_dir() else 'missing'}: expected {what}")
     try:
         with safe_open(path, framework=library) as file:
             return {name: file.get_tensor(name) for name in file.offset_keys()}, file.metadata() or {}
     except SafetensorError as error:
-        raise ValueError(f"{path}: expected {what}, got a damaged or foreign file: {error}") from error
+        raise ValueError(f"{path}: expected {what}, got {foreign(path)}: {error}") from error
+
+
+def foreign(path: Path) -> str:
+    """What a file that cannot be read is, as far as its beginning tells; in words for an error."""
+    with path.open("rb") as file:
+        start = file.read(512)
+    begins = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    kinds = [kind for beginning, kind in _BEGINNINGS.items() if begins.startswith(beginning)]
+    if not start:
+        kinds = ["it is empty"]
+    elif start[8:10] == b'{"':  # after the length of this header
+        kinds = ["a safetensors file"]
+    elif not kinds and re.fullmatch(rb"[\s -~]+", start):
+        kinds = [f"text, {start[:40].decode()!r}"]
+    return "a damaged or foreign file" + (f" ({kinds[0]})" if kinds else "")
 
 
 def write_state(path: Path, kind: str, version: int, state: Mapping[str, Any]) -> None:

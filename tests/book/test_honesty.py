@@ -189,6 +189,27 @@ def test_a_file_that_changes_while_its_page_runs(tmp_path: Path, monkeypatch: py
     assert execution.why_stale(book.folder, page, stored) == "changed: src/tiny/deep.py"
 
 
+def test_a_file_whose_date_is_to_come_is_no_changed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = SmallBook.write(tmp_path / "book")
+    page, stored = book.folder / "book" / "alone.md", tmp_path / "stored.ipynb"
+    monkeypatch.setenv("RAN", str(tmp_path / "ran.txt"))
+    ahead = time.time() + 3 * 3600
+    for file in ("requirements.txt", "book/alone.md", "src/tiny/deep.py"):
+        os.utime(book.folder / file, (ahead, ahead))
+    with ThreadPoolExecutor(1) as alone:
+        run = page_run.run_page(book.folder, page, stored, label="alone", checkpoints=tmp_path / "checkpoints", cores=1)
+        alone.submit(asyncio.run, run).result()
+    assert execution.why_stale(book.folder, page, stored) is None
+
+
+@pytest.mark.parametrize("package", ["src/residual", "book/residual_book"])
+def test_a_book_is_not_built_with_the_code_that_it_was_copied_from(small_book: SmallBook, package: str) -> None:
+    small_book.put(f"{package}/__init__.py", "")
+    execution.check_environment(small_book.folder.parent)  # where there is no such package
+    with pytest.raises(page_run.PageError, match=f"this environment runs .*{package}, not .*{package}: `make clean`"):
+        execution.check_environment(small_book.folder)
+
+
 LEAVES = """import os
 from pathlib import Path
 

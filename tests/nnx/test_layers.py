@@ -63,6 +63,16 @@ def test_batch_norm_needs_more_than_one_value_only_in_training() -> None:
     assert norm(one).shape == one.shape
 
 
+def test_a_batch_of_nothing_leaves_the_statistics_alone() -> None:
+    ours, torchs = BatchNorm(3, rngs=nnx.Rngs(0)), torch.nn.BatchNorm2d(3)
+    for n in (2, 0, 2):
+        x = torch.randn(n, 3, 2, 2, generator=torch.Generator().manual_seed(n))
+        assert ours(channels_last(x)).shape == channels_last(torchs(x)).shape
+    np.testing.assert_allclose(np.asarray(ours.mean[...]), torchs.running_mean.numpy(), rtol=1e-5)
+    np.testing.assert_allclose(np.asarray(ours.var[...]), torchs.running_var.numpy(), rtol=1e-5)
+    assert int(ours.batches[...]) == int(torchs.num_batches_tracked) == 3
+
+
 def test_initial_weights_have_torchs_distribution() -> None:
     kernel = np.asarray(convolution(32, 64, 3, rngs=nnx.Rngs(0)).kernel[...])
     assert kernel.std() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.02)

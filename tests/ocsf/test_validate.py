@@ -1,14 +1,14 @@
-from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sign_ins import TIME, sign_in, write_lines
+from sign_ins import TIME, sign_in
 
+from residual.ocsf import validate
 from residual.ocsf.checks import EARLIEST, LATEST
-from residual.ocsf.validate import faults, validate_folder
+from residual.ocsf.schema import VERSIONS, class_keys, ocsf
+from residual.ocsf.validate import NOT_CHECKABLE, faults
 
 
 def messages(event: object) -> list[str]:
@@ -36,6 +36,7 @@ def test_a_valid_event_has_no_faults() -> None:
         ({"src_endpoint": {"ip": "::1", "port": 70000}}, "$.src_endpoint.port: greater than the maximum of 65535"),
         ({"observables": [{"type_id": 1}, {"type_id": 1, "value": 3}]}, "$.observables[1].value: expected string"),
         ({"type_uid": 300202}, "$.type_uid: expected class_uid * 100 + activity_id, 300201"),
+        ({"type_name": "Logoff"}, '$.type_name: expected "Authentication: Logon", the caption of type_uid 300201'),
         ({"status": "Failure"}, '$.status: expected "Success", the caption of status_id 1'),
         (
             {"observables": [{"type_id": 2, "type": "Hostname", "value": "x"}]},
@@ -72,8 +73,57 @@ def test_every_fault_of_an_event_is_found() -> None:
     assert {fault.path for fault in faults(sign_in(**changes))} == {f"$.{name}" for name in changes}
 
 
+def test_a_whole_number_may_be_written_with_a_fraction_of_zero() -> None:
+    numbers = {name: float(value) for name, value in sign_in().items() if type(value) is int}
+    assert faults(sign_in(**numbers)) == []
+    for changes in ({"time": TIME // 1000}, {"type_uid": 300202}, {"class_uid": 9999}, {"severity_id": 7}):
+        written = {name: float(value) for name, value in changes.items()}
+        assert messages(sign_in(**written)) == messages(sign_in(**changes)) != []
+    assert messages(sign_in(status_id=2.0, status="Success")) == messages(sign_in(status_id=2, status="Success")) != []
+    assert messages(sign_in(time=TIME + 0.5)) == ["$.time: expected integer"]
+
+
+def test_a_type_that_follows_from_class_and_activity_may_be_left_out() -> None:
+    assert faults(sign_in(type_uid=None)) == []
+    paths = {fault.path for fault in faults(sign_in(type_uid=None, activity_id=None))}
+    assert paths == {"$.activity_id", "$.type_uid"}
+
+
+@pytest.mark.parametrize("uid", [uid for uid, key in class_keys().items() if "/" in key])
+def test_classes_of_extensions_are_checked_by_their_own_schema(uid: int) -> None:
+    of_class = ocsf()["classes"][class_keys()[uid]]
+    found = messages({"class_uid": uid, "category_uid": of_class["category_uid"], "shoe": 42})
+    assert "$.shoe: no attribute here (profiles: none)" in found
+    assert "$.time: required, but missing" in found
+    assert not [message for message in found if "class_uid" in message or "category_uid" in message]
+
+
+def test_a_class_of_an_extension_unknown_to_the_schema_is_not_checkable() -> None:
+    assert messages(sign_in(class_uid=900_001)) == [f"$.class_uid: {NOT_CHECKABLE}"]
+    assert messages(sign_in(class_uid=2**40)) == ["$.class_uid: no class of OCSF 1.8.0"]
+
+
+@pytest.mark.parametrize("version", sorted(VERSIONS))
+def test_every_version_that_is_at_hand_can_be_checked_against(version: str) -> None:
+    found = {fault.path: fault.by_rule for fault in faults(sign_in(status="Failure", time=5), version=version)}
+    assert (found["$.status"], found["$.time"]) == (True, True)
+    assert "$.user.name" not in found
+
+
 def test_any_caption_goes_with_other() -> None:
     assert faults(sign_in(status_id=99, status="Pending approval")) == []
+
+
+@given(st.lists(st.fixed_dictionaries({}, optional={
+    "status_id": st.sampled_from([1, 2.0, 99, 7]), "status": st.sampled_from(["Success", "Failure", "Pending", 5]),
+    "activity_id": st.sampled_from([1, 2, "1"]), "type_name": st.sampled_from(["Authentication: Logon", "Logon", None]),
+}), max_size=8))  # fmt: skip
+def test_what_passed_before_changes_no_verdict(changes: list[dict[str, Any]]) -> None:
+    events = [sign_in(**some) for some in changes]
+    together = [messages(event) for event in events]
+    for event, found in zip(events, together, strict=True):
+        validate._passed.clear()
+        assert messages(event) == found
 
 
 @pytest.mark.parametrize("event", [None, 5, "text", []])
@@ -92,32 +142,3 @@ def test_what_is_no_json_is_a_fault_and_not_a_crash() -> None:
 @given(st.integers(-(2**62), 2**62))
 def test_a_time_is_plausible_or_a_fault(time: int) -> None:
     assert (faults(sign_in(time=time)) == []) == (EARLIEST <= time <= LATEST)
-
-
-@given(st.lists(st.sampled_from(["good", "late", "status"]), max_size=30))
-def test_bulk_counts_add_up(tmp_path_factory: pytest.TempPathFactory, kinds: list[str]) -> None:
-    changes = {"good": {}, "late": {"time": 1_700_000_000}, "status": {"status": "Failure", "severity_id": 7}}
-    lines = [sign_in(n, **changes[kind]) for n, kind in enumerate(kinds)]
-    report = validate_folder(write_lines(tmp_path_factory.mktemp("bulk") / "a.jsonl", lines), most_rejects=5)
-    bad = [n for n, kind in enumerate(kinds) if kind != "good"]
-    assert (report.events, report.invalid) == (len(kinds), len(bad))
-    assert [reject.place - 1 for reject in report.rejects] == bad[:5]
-    assert [reject.uid for reject in report.rejects] == [f"event-{n}" for n in bad[:5]]
-    assert report.faults.total() == kinds.count("late") + 2 * kinds.count("status")
-
-
-def test_a_folder_is_validated_with_its_unreadable_lines_and_files(tmp_path: Path) -> None:
-    write_lines(tmp_path / "a.jsonl", [sign_in(0), '{"cut', sign_in(1, severity_id=7)])
-    pl.DataFrame([sign_in(2), sign_in(3, status="Failure"), sign_in(4, duration=5)]).write_parquet(
-        tmp_path / "b.parquet"
-    )
-    (tmp_path / "c.parquet").write_bytes((tmp_path / "b.parquet").read_bytes()[:500])
-    report = validate_folder(tmp_path)
-    assert (report.events, report.invalid) == (6, 3)
-    assert [(r.file, r.place, str(r.faults[0].path)) for r in report.rejects] == [
-        ("a.jsonl", 2, "$"),
-        ("a.jsonl", 3, "$.severity_id"),
-        ("b.parquet", 1, "$.status"),
-    ]
-    assert report.rejects[0].faults[0].message == "not JSON: Unterminated string starting at"
-    assert list(report.unknown) == ["c.parquet"]

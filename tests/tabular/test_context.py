@@ -158,6 +158,41 @@ def test_bad_events_are_named_and_leave_the_past_alone() -> None:
     )
 
 
+@given(STREAMS, st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=3))
+def test_times_far_away_change_no_earlier_row(events: pl.DataFrame, far: list[int]) -> None:
+    late = pl.DataFrame({"time": [max(121, time) for time in sorted(far)], "user": ["late"] * len(far)})
+    assert stream().advance(pl.concat([events, late], how="diagonal"))[: len(events)].equals(stream().advance(events))
+
+
+def test_times_at_the_ends_of_their_type() -> None:
+    users = [f"u{i}" for i in range(1000)]
+    times = [-(2**63)] * 1000 + [0] * 1000 + [2**63 - 1] * 1000
+    found = stream().advance(pl.DataFrame({"time": times, "user": users * 3}))
+    assert found["context.user.count"].to_list() == [0] * 1000 + [1] * 1000 + [2] * 1000
+    assert found["context.user.count_long"].to_list() == [0] * 3000
+    assert found["context.user.since"][2000] == pytest.approx(2.0**63 / 1000)
+    assert refused(pl.DataFrame({"time": [0, 2**63]}, schema={"time": pl.UInt64})) == (
+        "column 'time' holds 9223372036854775808 ms, expected times of 64 bits"
+    )
+
+
+def test_a_window_that_is_too_long_for_its_events_is_refused() -> None:
+    endless = ContextFeatures(ENTITIES, windows={"w": 2**62})
+    assert len(endless.advance(pl.DataFrame({"time": [0], "user": ["a"]}))) == 1
+    with pytest.raises(
+        ValueError, match=r"^expected fewer events or a shorter window, got 2 and 4611686018427387904 ms$"
+    ):
+        endless.advance(pl.DataFrame({"time": [1], "user": ["a"]}))
+
+
+def test_keys_of_any_width_are_one() -> None:
+    for dtype in (pl.Int8, pl.UInt64, pl.Int128):
+        going = stream()
+        for one in (dtype, pl.Int64):
+            found = going.advance(pl.DataFrame({"time": [1], "user": [7]}, schema={"time": pl.Int32, "user": one}))
+        assert found["context.user.count"].to_list() == [1]
+
+
 def test_bad_settings_are_named() -> None:
     with pytest.raises(ValueError, match=r"^entities must be one or more, of different names, got \[\]$"):
         ContextFeatures([])

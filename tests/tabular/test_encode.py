@@ -72,13 +72,15 @@ def test_rows_at_a_time_lazy_tables_and_batches_change_nothing(
 ) -> None:
     whole = encoder().fit(TABLE)
     expected = whole.transform(TABLE)
-    TABLE.write_parquet(tmp_path / "table.parquet", row_group_size=11)
+    for name, part in (("all", TABLE), ("first", TABLE[:25]), ("second", TABLE[25:])):
+        part.write_parquet(tmp_path / f"{name}.parquet", row_group_size=11)
     monkeypatch.setattr(module, "ROWS", 7)
-    lazy = pl.scan_parquet(tmp_path / "table.parquet")
-    streamed = encoder().fit(lazy)
-    assert saved(streamed, scratch) == saved(whole, scratch) == saved(encoder().fit(TABLE), scratch)
-    assert same(streamed.transform(lazy), expected)
-    for table in (lazy, TABLE):
+    one, *two = (pl.scan_parquet(tmp_path / f"{name}.parquet") for name in ("all", "first", "second"))
+    assert saved(whole, scratch) == saved(encoder().fit(TABLE), scratch)
+    for table in (one, pl.concat(two), TABLE, TABLE.lazy()):
+        streamed = encoder().fit(table)
+        assert saved(streamed, scratch) == saved(whole, scratch)
+        assert same(streamed.transform(table), expected)
         batches = list(streamed.batches(table))
         assert len(batches) > 1
         assert np.array_equal(np.concatenate([batch.numeric for batch in batches]), expected.numeric)
@@ -215,9 +217,9 @@ def test_labels_are_refused() -> None:
     ("settings_", "message"),
     [
         ({"scaling": "z"}, "scaling must be 'robust' or 'quantile', got 'z'"),
-        ({"vocabulary": 0}, "vocabulary must be a whole number from 1, got 0"),
-        ({"buckets": 2.5}, "buckets must be a whole number from 1, got 2.5"),
-        ({"grams": -1}, "grams must be a whole number from 1, got -1"),
+        ({"vocabulary": 0}, "vocabulary must be a whole number from 1 to 2147483645, got 0"),
+        ({"buckets": 2.5}, "buckets must be a whole number from 1 to 2147483645, got 2.5"),
+        ({"grams": -1}, "grams must be a whole number from 1 to 2147483645, got -1"),
         ({"features": {"a": Feature("b", "flag")}}, "features['a'] has path 'b', expected the same"),
         ({"features": {"a": Feature("a", "blob")}}, "feature 'a' has kind 'blob', expected one of number, "),  # type: ignore[arg-type]
     ],
@@ -261,6 +263,26 @@ def test_fit_forgets_and_a_fit_that_fails_does_not(scratch: Path) -> None:
     with pytest.raises(ValueError, match="no events"):
         fitted.fit(TABLE[:0])
     assert saved(fitted, scratch) == once
+
+
+def test_what_was_fitted_stays_until_the_next_fit(scratch: Path) -> None:
+    mine = {path: FEATURES[path] for path in ("time", "a.many", "a.number")}
+    fitted = TableEncoder(mine, **SMALL).fit(TABLE)
+    before, expected = saved(fitted, scratch), fitted.transform(TABLE)
+    for name, value in {"buckets": 8, "vocabulary": 1000, "grams": 1, "scaling": "quantile"}.items():
+        fitted.set_params(**{name: value})
+    del mine["a.many"]
+    mine["a.size"] = FEATURES["a.size"]
+    assert saved(fitted, scratch) == before
+    for unchanged in (fitted, TableEncoder.load(scratch)):
+        assert same(unchanged.transform(TABLE), expected)
+        assert unchanged.transform(TABLE).ignored == expected.ignored
+    other, again = events(20, seed=4), TableEncoder.load(scratch)
+    assert saved(fitted.partial_fit(other), scratch) == saved(again.partial_fit(other), scratch)
+    fitted.fit(TABLE)
+    assert "a.size" in fitted.numeric_names_
+    assert "a.many" not in fitted.categorical_names_
+    assert fitted.settings_["buckets"] == 8
 
 
 def test_state_there_and_back(tmp_path: Path) -> None:

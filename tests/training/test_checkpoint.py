@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from small_runs import RECIPE, CutOff, CutOffError, net, same_weights, small_data, trained
+from torch import nn
 
 from residual.training import History, Recipe, fit
 from residual.training.checkpoint import load_checkpoint
@@ -35,6 +37,18 @@ def test_a_run_cut_off_continues_to_the_same_bits(tmp_path: Path, options: dict[
     assert fit(model, small_data(), recipe, augment=rest, checkpoint=checkpoint, progress=False) == history
     assert rest.steps == 4  # only the last epoch remained
     assert same_weights(model, whole)
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda model: torch.compile(model, backend="eager")])
+def test_a_run_continues_with_or_without_a_wrapper(tmp_path: Path, wrap: Callable[[nn.Module], nn.Module]) -> None:
+    whole, cut, rest = net(), net(), net(8)
+    fit(whole, small_data(), RECIPE, augment=crop_and_flip, progress=False)
+    for before, after in ((wrap(cut), rest), (net(), wrap(rest))):
+        checkpoint = tmp_path / f"{type(before).__name__}.safetensors"
+        with pytest.raises(CutOffError):
+            fit(before, small_data(), RECIPE, augment=CutOff(6), checkpoint=checkpoint, progress=False)
+        fit(after, small_data(), RECIPE, augment=CutOff(-1), checkpoint=checkpoint, progress=False)
+        assert same_weights(rest, whole)
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:

@@ -1,10 +1,23 @@
 """The full networks: shapes, embeddings, initial weights, and what images they refuse."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
+from nets import shake
 from torch import nn
 
-from residual.vision import BasicBlock, Bottleneck, CifarNet, PreActBlock, ResNet, resnet18, resnet50
+from residual.vision import (
+    BasicBlock,
+    Bottleneck,
+    CifarNet,
+    NormFreeBlock,
+    PreActBlock,
+    ResNet,
+    fuse,
+    resnet18,
+    resnet50,
+)
 
 
 def small(**options: object) -> ResNet:
@@ -100,3 +113,29 @@ def test_v1_of_the_paper_has_the_parameters_of_v15() -> None:
     assert [(k, v.shape) for k, v in v1.state_dict().items()] == [(k, v.shape) for k, v in v15.state_dict().items()]
     strided = [name for name, m in v1.named_modules() if isinstance(m, nn.Conv2d) and m.stride == (2, 2)]
     assert strided == ["conv1", *(f"layer{i}.0.{name}" for i in (2, 3, 4) for name in ("conv1", "downsample.0"))]
+
+
+@pytest.mark.parametrize("options", [{}, {"small_images": True}, {"v1": True}, {"shortcut": None}], ids=str)
+@pytest.mark.parametrize("block", [BasicBlock, Bottleneck, PreActBlock, NormFreeBlock])
+@pytest.mark.parametrize("shortcut", ["A", "B", "C"])
+@pytest.mark.parametrize("trace", [torch.fx.symbolic_trace, torch.jit.script])
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*is deprecated")
+def test_a_traced_net_gives_the_same_logits(
+    trace: Callable[[nn.Module], nn.Module], shortcut: str, block: type, options: dict[str, object]
+) -> None:
+    if "v1" in options and block is not Bottleneck:
+        pytest.skip("only a bottleneck has two places to stride")
+    net = ResNet(block, (1, 2), **{"width": 8, "num_classes": 5, "shortcut": shortcut, **options}).eval()
+    shake(net)
+    traced = trace(net)
+    for size in (33, 20):
+        images = torch.randn(2, 3, size, 31)
+        torch.testing.assert_close(traced(images), net(images))
+
+
+@pytest.mark.parametrize("trace", [torch.fx.symbolic_trace, torch.jit.script])
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*is deprecated")
+def test_a_fused_net_can_be_traced(trace: Callable[[nn.Module], nn.Module]) -> None:
+    net = fuse(CifarNet(8, shortcut="B"))
+    images = torch.randn(2, 3, 16, 16)
+    torch.testing.assert_close(trace(net)(images), net(images))

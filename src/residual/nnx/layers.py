@@ -24,8 +24,9 @@ def convolution(in_channels: int, out_channels: int, size: int, *, stride: int =
 class BatchNorm(nnx.BatchNorm):
     """Batch norm over all axes but the last, with running statistics as torch keeps them.
 
-    Three things differ from `nnx.BatchNorm`. The momentum is 0.9, which torch calls 0.1. The running variance is the
-    unbiased one, n / (n - 1) times the variance of the n values. And batches are counted, in `batches`.
+    Four things differ from `nnx.BatchNorm`. The momentum is 0.9, which torch calls 0.1. The running variance is the
+    unbiased one, n / (n - 1) times the variance of the n values. A batch of nothing leaves both statistics as they are.
+    And batches are counted, in `batches`.
 
     Raises:
         ValueError: when called in training mode with one value per channel, which has no variance.
@@ -44,10 +45,12 @@ class BatchNorm(nnx.BatchNorm):
         n = x.size // x.shape[-1]
         if n == 1:
             raise ValueError(f"x must have more than one value a channel in training mode, got shape {x.shape}")
+        self.batches[...] += 1
+        if n == 0:
+            return x
         kept = self.momentum * self.var[...]
         out = super().__call__(x)
         self.var[...] = kept + (self.var[...] - kept) * (n / (n - 1))
-        self.batches[...] += 1
         return out
 
 

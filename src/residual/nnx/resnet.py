@@ -106,6 +106,8 @@ class ResNet(nnx.Module):
             if images.ndim == 4 and images.shape[1] == self.in_channels:
                 message += "; that is torch's order, for images.transpose(0, 2, 3, 1)"
             raise ValueError(message)
+        if 0 in images.shape[1:3]:
+            raise ValueError(f"images must have at least one pixel, got shape {images.shape}")
         dtype = self.conv1.kernel[...].dtype
         if images.dtype != dtype:
             raise ValueError(f"images must have the weights' dtype, {dtype}, got {images.dtype}")

@@ -1,143 +1,235 @@
-"""The columns of a Parquet file as expressions: flattened, and cast to the types that were settled.
+"""The one set of casts: from whatever type a file has to the type that a column has, arrays like scalars.
 
-A cast that could lose something says so, and the event that would lose it is quarantined. Told in
-`book/part3/records.md`.
+A cast is two expressions: the value, and what is wrong where there is none that the type could hold. So a row is
+judged, and later read, by the same rules, whether it came as Parquet or as JSON. Told in `book/part3/records.md`.
 """
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+import math
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import polars as pl
 
-from residual.ocsf.columns import Columns, Shape, element, fields, is_text, is_time, shape_in_ocsf, word
+from residual.ocsf.columns import (
+    Uuid,
+    element,
+    entries,
+    fields,
+    is_text,
+    is_time,
+    settled,
+    shape_in_ocsf,
+    storage,
+    word,
+)
 
-_CONTAINERS = ("list", "object")
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A column of a file: where it is in its structs, as an expression, and the type that the file gives it."""
-
-    path: str
-    raw: pl.Expr
-    dtype: pl.DataType
-
-
-def flatten(schema: pl.Schema) -> list[Leaf]:
-    """The leaves of a file: every struct is taken apart, save where OCSF lets any JSON stand.
-
-    Raises:
-        ValueError: if two leaves have the same path, one of them with a dot in a name.
-    """
-    leaves = [leaf for name, dtype in schema.items() for leaf in _flatten(name, pl.col(name), dtype)]
-    if twice := [path for path, count in Counter(leaf.path for leaf in leaves).items() if count > 1]:
-        raise ValueError(f"column {min(twice)} occurs twice, with and without dots in a name")
-    return leaves
+EXACT = 2**53  # below it, every whole number is exact as Float64
+_LAST = 253_402_300_799_999  # milliseconds at the end of the year 9999; no calendar goes further
+Cast = tuple[pl.Expr, pl.Expr | None]
 
 
-def _flatten(path: str, raw: pl.Expr, dtype: pl.DataType) -> Iterator[Leaf]:
-    if not isinstance(dtype, pl.Struct) or shape_in_ocsf(path) not in (None, "object"):
-        yield Leaf(path, raw, dtype)
-        return
-    for name, field in fields(dtype):
-        yield from _flatten(f"{path}.{name}", raw.struct.field(name), field)
-
-
-def register(columns: Columns, path: str, dtype: pl.DataType) -> None:
-    """Settle a leaf of a file, with all that is inside its arrays, and the objects above it.
-
-    Inside arrays another version of OCSF may have an object where ours has an array: there, the file's word counts.
-
-    Raises:
-        ValueError: for a new column beyond the most that there may be.
-    """
-    above, _, _ = path.rpartition(".")
-    if above and above not in columns.shapes:
-        register(columns, above, pl.Struct({}))
-    if isinstance(dtype, pl.Null):
-        return
-    inner = element(dtype)
-    shape: Shape = dtype
-    if inner is not None:
-        shape = "list"
-    elif isinstance(dtype, pl.Struct):
-        shape = "object"
-    elif dtype.is_numeric():
-        shape = pl.Int64() if dtype.is_integer() else pl.Float64()
-    elif isinstance(dtype, (pl.Categorical, pl.Enum)):
-        shape = pl.String()
-    ours = shape_in_ocsf(path)
-    foreign = "[]" in path and ours is not None and (shape in _CONTAINERS or ours in _CONTAINERS) and shape != ours
-    if columns.settle(path, shape, as_in_file=foreign) != shape:
-        return
-    if inner is not None:
-        register(columns, f"{path}[]", inner)
-    elif isinstance(dtype, pl.Struct):
-        for name, field in fields(dtype):
-            register(columns, f"{path}.{name}", field)
-
-
-def cast(columns: Columns, leaf: Leaf) -> tuple[pl.Expr, pl.Expr | None]:
-    """A leaf in its settled type; and what is wrong where it has a value that this type cannot hold, null elsewhere.
+def cast(raw: pl.Expr, path: str, dtype: pl.DataType, target: pl.DataType) -> Cast:
+    """The values of `raw` in another type; and the reason where a value has none, null elsewhere.
 
     The second is None where each value can be cast without a look at it.
     """
-    raw, target = leaf.raw, columns.dtype(leaf.path)
-    message = _conflict(leaf.path, leaf.dtype, target)
-    if message is None:
-        return raw if leaf.dtype == target else raw.cast(target), None
-    if is_text(leaf.path) and (leaf.dtype.is_nested() or isinstance(leaf.dtype, pl.Map)):
-        # Polars encodes structs alone as JSON, so the value is wrapped in one and taken out of its text again.
-        text = pl.struct(raw.alias("")).struct.json_encode().str.slice(4).str.head(-1)
-        return pl.when(raw.is_not_null()).then(text), None
-    if leaf.dtype.is_integer() and target == pl.Int64:
-        message = f"{leaf.path}: too large for 64 bits"
-    value = _converted(leaf, target)
-    return value, pl.when(value.is_null() & raw.is_not_null()).then(pl.lit(message))
-
-
-def _conflict(path: str, dtype: pl.DataType, target: pl.DataType) -> str | None:
-    """Where a type first holds values that another does not; None if each can be cast without a look at it."""
+    if isinstance(dtype, pl.Extension):
+        return cast(raw.ext.storage(), path, storage(dtype), target)
+    if isinstance(dtype, pl.Array):
+        return cast(raw.arr.to_list(), path, pl.List(dtype.inner), target)
+    if isinstance(dtype, pl.Null):
+        return _nothing(raw, target), None
     inner, target_inner = element(dtype), element(target)
     if inner is not None and target_inner is not None:
-        return _conflict(f"{path}[]", inner, target_inner)
+        return _array(raw, path, inner, target_inner)
     if isinstance(dtype, pl.Struct) and isinstance(target, pl.Struct):
-        settled = dict(fields(target))
-        messages = (_conflict(f"{path}.{name}", field, settled.get(name, pl.Null())) for name, field in fields(dtype))
-        return next((message for message in messages if message), None)
-    if isinstance(dtype, pl.Null) or dtype == target:
-        return None
-    if target == pl.String:
-        widens = isinstance(dtype, (pl.Categorical, pl.Enum, pl.Boolean)) or dtype.is_numeric()
-    elif target == pl.Int64:
-        widens = dtype.is_integer() and dtype not in (pl.UInt64, pl.Int128, pl.UInt128)
+        return _object(raw, path, dtype, target)
+    found = None if isinstance(target, pl.Null) else _converted(raw, path, dtype, target)
+    if found is not None and found[1]:
+        return found[0], None
+    if isinstance(target, pl.Int64) and dtype.is_integer():
+        problem = "too large for 64 bits"
     else:
-        widens = target == pl.Float64 and dtype.is_numeric()
-    return None if widens else f"{path}: expected {word(target)}, got {word(dtype)}"
+        expected = shape_in_ocsf(path) if isinstance(target, pl.Null) else target
+        problem = f"expected {word(expected or target)}, got {word(dtype)}"
+    value = _nothing(raw, target) if found is None else found[0]
+    return value, pl.when(value.is_null() & raw.is_not_null()).then(pl.lit(f"{path}: {problem}"))
 
 
-def _converted(leaf: Leaf, target: pl.DataType) -> pl.Expr:
-    """A scalar in another type, null for values that it cannot hold."""
-    raw, dtype = leaf.raw, leaf.dtype
-    if target == pl.String:
-        if isinstance(dtype, pl.Datetime):
-            return raw.dt.to_string("iso:strict")
-        if isinstance(dtype, pl.Binary):
-            return raw.map_elements(_decoded, return_dtype=pl.String())
-    elif target in (pl.Int64, pl.Float64):
-        if target == pl.Int64 and is_time(leaf.path) and isinstance(dtype, (pl.Datetime, pl.Date)):
-            return raw.cast(pl.Datetime("ms")).dt.epoch("ms")
-        if isinstance(dtype, pl.String) or dtype.is_integer():
-            return raw.cast(target, strict=False)
-        if dtype.is_numeric():
-            whole = raw.cast(target, strict=False)
-            return pl.when(whole.cast(pl.Float64) == raw.cast(pl.Float64)).then(whole)
-    return pl.lit(None, dtype=target)
+def members(raw: pl.Expr, dtype: pl.Struct) -> dict[str, tuple[pl.Expr, pl.DataType]]:
+    """The fields of a struct: expression and type, by name. Polars would take `*` and `^...$` for patterns."""
+    names = [name for name, _ in fields(dtype)]
+    plain = names
+    if any(is_pattern(name) for name in names):
+        plain = [str(place) for place in range(len(names))]
+        raw = raw.struct.rename_fields(plain)
+    return {name: (raw.struct.field(field), inner) for field, (name, inner) in zip(plain, fields(dtype), strict=True)}
 
 
-def _decoded(value: bytes) -> str | None:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
+def as_json(path: str, dtype: pl.DataType) -> pl.DataType:
+    """The type that says what `dtype` says as JSON would: its own where JSON has it, else the one that a column has."""
+    if isinstance(dtype, pl.Extension):
+        return as_json(path, storage(dtype))
+    if (inner := element(dtype)) is not None:
+        return pl.List(as_json(f"{path}[]", inner))
+    if isinstance(dtype, pl.Struct):
+        inside = {name: as_json(f"{path}.{name}", field) for name, field in fields(dtype)}
+        return pl.Struct(inside) if inside else pl.Null()
+    is_plain = isinstance(dtype, (pl.String, pl.Boolean, pl.Null)) or dtype.is_integer() or dtype.is_float()
+    return dtype if is_plain else settled(path, dtype)
+
+
+def is_pattern(name: str) -> bool:
+    return name == "*" or (name.startswith("^") and name.endswith("$"))
+
+
+def _nothing(raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Nulls, as many as `raw` has values."""
+    return pl.when(raw.is_null() & False).then(pl.lit(None, dtype=dtype))
+
+
+def _array(raw: pl.Expr, path: str, inner: pl.DataType, target: pl.DataType) -> Cast:
+    value, problem = cast(pl.element(), f"{path}[]", inner, target)
+    if inner == target and problem is None:
+        return raw, None
+    found = None if problem is None else raw.list.eval(problem).list.drop_nulls().list.first()
+    return raw.list.eval(value), found
+
+
+def _object(raw: pl.Expr, path: str, dtype: pl.Struct, target: pl.Struct) -> Cast:
+    """An object inside an array, field by field; it becomes null if none of its fields is filled."""
+    values, problems, given = [], [], members(raw, dtype)
+    for name, wanted in fields(target):
+        value, problem = _nothing(raw, wanted), None
+        if name in given:
+            value, problem = cast(given[name][0], f"{path}.{name}", given[name][1], wanted)
+        values.append(value.alias(name))
+        problems += [] if problem is None else [problem]
+    filled = pl.any_horizontal(value.is_not_null() for value in values)
+    return pl.when(filled).then(pl.struct(values)), pl.coalesce(problems) if problems else None
+
+
+def _converted(raw: pl.Expr, path: str, dtype: pl.DataType, target: pl.DataType) -> tuple[pl.Expr, bool] | None:
+    """A value in another type, null where it has none, and whether it always has one; None if it never has."""
+    if dtype == target and not isinstance(dtype, Uuid):
+        return raw, True
+    is_nested = dtype.is_nested() or isinstance(dtype, pl.Map)
+    if is_nested and isinstance(shape_in_ocsf(path), pl.DataType) and not is_text(path):
         return None
+    if isinstance(target, pl.String):
+        return _text(raw, dtype)
+    if isinstance(target, pl.Boolean):
+        if isinstance(dtype, pl.String):
+            return pl.when(raw.is_in(["true", "false"])).then(raw == "true"), False
+        return None
+    if isinstance(target, pl.Int64) and isinstance(dtype, (pl.Datetime, pl.Date)) and is_time(path):
+        return _milliseconds(raw, dtype), True
+    if isinstance(target, pl.Int64) and isinstance(dtype, pl.Duration):
+        return raw.dt.total_milliseconds(), True
+    if isinstance(dtype, pl.String) and target.is_numeric():
+        number = raw.cast(target, strict=False)
+        return (pl.when(number.is_finite()).then(number) if target.is_float() else number), False
+    if isinstance(target, pl.Int64) and dtype.is_numeric():
+        if dtype.is_integer() and dtype not in (pl.UInt64, pl.Int128, pl.UInt128):
+            return raw.cast(target), True
+        return _same(raw, dtype, raw.cast(target, strict=False)), False
+    if isinstance(target, pl.Float64) and dtype.is_numeric():
+        if dtype not in (pl.Int64, pl.UInt64, pl.Int128, pl.UInt128):
+            return raw.cast(target), True
+        number = raw.cast(target)
+        if shape_in_ocsf(path) is None:
+            return number, True
+        return pl.when(number.abs() < EXACT).then(number), False
+    return None
+
+
+def _same(raw: pl.Expr, dtype: pl.DataType, whole: pl.Expr) -> pl.Expr:
+    """A number that was made whole, where it was whole before."""
+    return whole if dtype.is_integer() else pl.when(whole.cast(dtype, strict=False) == raw).then(whole)
+
+
+def _milliseconds(raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if isinstance(dtype, pl.Date):
+        return raw.cast(pl.Int32).cast(pl.Int64) * 86_400_000
+    return raw.dt.epoch("ms")
+
+
+def _text(raw: pl.Expr, dtype: pl.DataType) -> tuple[pl.Expr, bool]:
+    """A value as text. A whole number has the same text whether it was kept as an integer or with a point."""
+    if dtype.is_nested() or isinstance(dtype, (pl.Map, pl.Object, pl.Binary)):
+        return raw.map_batches(
+            lambda values: _texts(values, dtype), return_dtype=pl.String(), is_elementwise=True
+        ), False
+    if dtype.is_float():
+        wide = raw.cast(pl.Float64)
+        whole = (wide.abs() < EXACT) & (wide == wide.floor())
+        return pl.when(whole).then(wide.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(
+            wide.cast(pl.String)
+        ), True
+    if isinstance(dtype, (pl.Datetime, pl.Date)):
+        milliseconds = _milliseconds(raw, dtype)
+        known = pl.when(milliseconds.is_between(-62_135_596_800_000, _LAST)).then(raw)
+        return known.dt.to_string("iso:strict"), False
+    if isinstance(dtype, pl.Duration):
+        return raw.dt.to_string("iso"), True
+    return raw.cast(pl.String), True
+
+
+def _texts(values: pl.Series, dtype: pl.DataType) -> pl.Series:
+    """Bytes as the text that they are, a UUID in its usual form, what is nested as JSON; null where that fails."""
+    texts: list[str | None] = []
+    for value in in_python(values):
+        try:
+            found = plain(value, dtype)
+            texts.append(found if found is None or isinstance(found, str) else json_text(found))
+        except (ValueError, OverflowError):
+            texts.append(None)
+    return pl.Series(values.name, texts, dtype=pl.String)
+
+
+def in_python(values: pl.Series) -> list[Any]:
+    """Values as Python has them; an error in place of one that it cannot have, such as a time in the year 10000."""
+    try:
+        return values.to_list()
+    except (ValueError, OverflowError, pl.exceptions.PanicException) as error:
+        if len(values) == 1:
+            return [ValueError(str(error))]
+        return [value for place in range(len(values)) for value in in_python(values[place : place + 1])]
+
+
+def json_text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def plain(value: Any, dtype: pl.DataType) -> Any:
+    """A value of any type as JSON has it, without the nulls of objects.
+
+    Raises:
+        ValueError: for bytes that are no text, or what `in_python` has an error for.
+    """
+    if isinstance(value, ValueError):
+        raise value
+    if value is None:
+        return None
+    if isinstance(dtype, pl.Struct):
+        inside = {name: plain(value.get(name), field) for name, field in fields(dtype)}
+        return {name: inner for name, inner in inside.items() if inner is not None}
+    if isinstance(dtype, pl.Map):
+        of_key, of_value = entries(dtype)
+        return {str(plain(key, of_key)): plain(inner, of_value) for key, inner in value.items()}
+    if (inner := element(dtype)) is not None:
+        return [plain(one, inner) for one in value]
+    match value:
+        case bytes():
+            return str(UUID(bytes=value)) if isinstance(dtype, Uuid) else value.decode()
+        case float():
+            if not math.isfinite(value):
+                return str(value)
+            return int(value) if value.is_integer() and abs(value) < EXACT else value
+        case bool() | int() | str():
+            return value
+        case timedelta():
+            return value / timedelta(milliseconds=1)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,14 +1,14 @@
-"""Which columns the files hold, and of which type: what OCSF says, and for what it does not know, the first file.
+"""What stands at a path: the type that OCSF gives it; and where OCSF knows nothing, the type that holds what all files
+have there.
 
-A column's type is settled once, so that a later file with another type is seen: a wider number widens it, and anything
-else is a conflict. An array is a tree of its own, whose elements are written `path[]`. Told in
-`book/part3/records.md`.
+The type of a known column never depends on the files. An unknown one is as wide as it must be: numbers with fractions
+beside whole ones make it Float64, and values of two kinds, text. An array is one column, whose elements are written
+`path[]`. Told in `book/part3/records.md`.
 """
 
-from collections.abc import Iterator
-from copy import copy
+from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
-from typing import Any, Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 import polars as pl
 
@@ -20,10 +20,17 @@ _OF_TYPE: dict[str, pl.DataType] = {
     "boolean_t": pl.Boolean(), "float_t": pl.Float64(),
     "integer_t": pl.Int64(), "long_t": pl.Int64(), "port_t": pl.Int64(), "timestamp_t": pl.Int64(),
 }  # fmt: skip
-SHAPE_OF_KIND: dict[type, Shape] = {
-    bool: pl.Boolean(), int: pl.Int64(), float: pl.Float64(), str: pl.String(), list: "list", dict: "object",
-}  # fmt: skip
-_KIND_OF_SHAPE = {shape: kind for kind, shape in SHAPE_OF_KIND.items()}
+
+
+class Uuid(pl.Binary):
+    """The 16 bytes of a UUID, as a Parquet file tells them from other bytes; polars does not."""
+
+
+class Large(pl.Int64):
+    """Whole numbers of which some are too large to be exact as Float64."""
+
+    def __repr__(self) -> str:
+        return "Int64"
 
 
 @cache
@@ -53,10 +60,16 @@ def shape_in_ocsf(path: str) -> Shape | None:
     return _known(path)[0]
 
 
+@cache
+def text_names() -> tuple[str, ...]:
+    """The attributes that may hold any JSON: `unmapped`, `data` and some others."""
+    of_any = (n for n, a in _attributes().items() if a["type"] == "json_t" or a.get("object_type") == "object")
+    return tuple(sorted(of_any))
+
+
 def is_text(path: str) -> bool:
-    """Whether OCSF lets any JSON stand there (`unmapped`, `data`): such a column holds JSON text."""
-    attribute = _known(path)[1]
-    return attribute.get("type") == "json_t" or attribute.get("object_type") == "object"
+    """Whether any JSON may stand there (`unmapped`, `data`, wherever they are): such a column holds JSON text."""
+    return path[path.rfind(".") + 1 :] in text_names()
 
 
 def is_time(path: str) -> bool:
@@ -67,76 +80,91 @@ def word(shape: Shape) -> str:
     """A shape in JSON's words, for a message."""
     if isinstance(shape, (pl.List, pl.Array)) or shape == "list":
         return "array"
-    if isinstance(shape, pl.Struct):
+    if isinstance(shape, (pl.Struct, pl.Map)) or shape == "object":
         return "object"
     if isinstance(shape, pl.DataType) and shape.is_numeric():
         return "integer" if shape.is_integer() else "number"
-    return str(shape).lower()
+    return str(shape.base_type()).lower() if isinstance(shape, pl.DataType) else shape
+
+
+def settled(path: str, dtype: pl.DataType) -> pl.DataType:
+    """The type that values of `dtype` are cast to at `path`: OCSF's, and where it has none, one that holds them all.
+
+    `Null` where OCSF has an array or object and the file something else, so that no value fits. Inside arrays another
+    version of OCSF may have an object where ours has an array, or the other way round: there, the file's word counts.
+    """
+    ours = shape_in_ocsf(path)
+    if is_text(path):
+        return pl.String()
+    if isinstance(ours, pl.DataType):
+        return ours
+    inner = element(dtype)
+    if inner is not None and (ours != "object" or "[]" in path):
+        return pl.List(settled(f"{path}[]", inner))
+    if isinstance(dtype, pl.Struct) and (ours != "list" or "[]" in path):
+        inside = {name: settled(f"{path}.{name}", field) for name, field in fields(dtype)}
+        return pl.Struct(inside) if inside else pl.Null()
+    if ours is not None:
+        return pl.Null()
+    if isinstance(dtype, pl.Extension):
+        return settled(path, storage(dtype))
+    if dtype.is_integer():
+        return dtype if isinstance(dtype, Large) else pl.Int64()
+    if dtype.is_float():
+        return pl.Float64()
+    return dtype if isinstance(dtype, (pl.Null, pl.Boolean)) else pl.String()
+
+
+def joined(one: pl.DataType, other: pl.DataType) -> pl.DataType:
+    """The type that holds the values of both, in whatever order they come."""
+    if isinstance(other, pl.Null):
+        return one
+    if isinstance(one, pl.Null):
+        return other
+    if isinstance(one, Large) or isinstance(other, Large):
+        return Large() if one.is_integer() and other.is_integer() else pl.String()
+    of_one, of_other = element(one), element(other)
+    if of_one is not None and of_other is not None:
+        return pl.List(joined(of_one, of_other))
+    if isinstance(one, pl.Struct) and isinstance(other, pl.Struct):
+        inside = dict(fields(one))
+        for name, field in fields(other):
+            inside[name] = joined(inside.get(name, pl.Null()), field)
+        return pl.Struct(inside)
+    if one == other:
+        return one
+    are_numbers = one.is_numeric() and other.is_numeric()
+    return pl.Float64() if are_numbers else pl.String()
+
+
+def certain(dtype: pl.DataType) -> pl.DataType:
+    """A type without `Null`: what was never filled is taken for text."""
+    if (inner := element(dtype)) is not None:
+        return pl.List(certain(inner))
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct({name: certain(field) for name, field in fields(dtype)})
+    if isinstance(dtype, Large):
+        return pl.Int64()
+    return pl.String() if isinstance(dtype, pl.Null) else dtype
 
 
 class Columns:
-    """The settled shape of every path that was seen.
+    """The columns of the files that were looked over, in the order of their first appearance.
 
     Attributes:
-        names: of the columns, in the order of their first appearance.
-        shapes: of the paths: columns, the objects above them, and what is inside arrays.
-        kinds: the Python type of a JSON value that has this shape; None where no JSON value has.
+        types: of the columns, each joined over all files.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.names: list[str] = []
-        self.shapes: dict[str, Shape] = {}
-        self.kinds: dict[str, type | None] = {}
-        self._children: dict[str, tuple[str, ...]] = {}
-        self._kept: dict[str, Any] | None = None
+    def __init__(self) -> None:
+        self.types: dict[str, pl.DataType] = {}
 
-    def settle(self, path: str, shape: Shape, *, as_in_file: bool = False) -> Shape:
-        """What stands at `path`, given that a file has `shape` there; what OCSF has, unless the file's is to be kept.
+    def admit(self, types: Mapping[str, pl.DataType]) -> None:
+        """Note the types that some rows have."""
+        for name, dtype in types.items():
+            self.types[name] = joined(self.types.get(name, pl.Null()), dtype)
 
-        Raises:
-            ValueError: for a new column beyond the most that there may be.
-        """
-        settled, ours = self.shapes.get(path), shape_in_ocsf(path)
-        if settled is not None and not (settled == pl.Int64 and shape == pl.Float64 and ours is None):
-            return settled
-        if ours is None or as_in_file:
-            ours = shape
-        is_column = settled is None and ours != "object" and "[]" not in path
-        if is_column and len(self.names) >= self.most:
-            raise ValueError(f"more than {self.most} columns")
-        if self._kept is None:
-            self._kept = {name: copy(value) for name, value in vars(self).items()}
-        if is_column:
-            self.names.append(path)
-        if settled is None:
-            parent = path.removesuffix("[]") if path.endswith("[]") else path.rpartition(".")[0]
-            self._children[parent] = (*self._children.get(parent, ()), path)
-        self.shapes[path], self.kinds[path] = ours, _KIND_OF_SHAPE.get(ours)
-        return ours
-
-    def keep(self) -> None:
-        """Forget how to undo what was settled so far."""
-        self._kept = None
-
-    def undo(self) -> None:
-        """Unsettle all that was settled since `keep`: the event or the file that brought it was rejected."""
-        if self._kept is not None:
-            vars(self).update(self._kept)
-
-    def dtype(self, path: str) -> pl.DataType:
-        """The polars type of what is settled at `path`.
-
-        It is `Null` for elements of arrays that were always empty, and for objects inside arrays that had no fields.
-        """
-        shape = self.shapes.get(path, pl.Null())
-        if shape == "list":
-            return pl.List(self.dtype(f"{path}[]"))
-        if shape == "object":
-            inside = {child.rpartition(".")[2]: self.dtype(child) for child in self._children.get(path, [])}
-            return pl.Struct(inside) if inside else pl.Null()
-        assert isinstance(shape, pl.DataType)
-        return shape
+    def dtype(self, name: str) -> pl.DataType:
+        return certain(self.types[name])
 
 
 def leaves(path: str, dtype: pl.DataType) -> Iterator[tuple[str, pl.DataType]]:
@@ -153,6 +181,16 @@ def leaves(path: str, dtype: pl.DataType) -> Iterator[tuple[str, pl.DataType]]:
 def element(dtype: pl.DataType) -> pl.DataType | None:
     """The type of the elements of an array, None for what is no array."""
     return cast(pl.DataType, dtype.inner) if isinstance(dtype, (pl.List, pl.Array)) else None
+
+
+def storage(dtype: pl.Extension) -> pl.DataType:
+    """The type in which an extension type keeps its values."""
+    return cast(pl.DataType, dtype.ext_storage())
+
+
+def entries(dtype: pl.Map) -> tuple[pl.DataType, pl.DataType]:
+    """The types of a map's keys and values."""
+    return cast(pl.DataType, dtype.key), cast(pl.DataType, dtype.value)
 
 
 def fields(dtype: pl.Struct) -> Iterator[tuple[str, pl.DataType]]:

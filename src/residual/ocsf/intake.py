@@ -5,20 +5,24 @@ Told in `book/part3/records.md`.
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any, TextIO
 
 import polars as pl
 
+from residual.ocsf.arrow_json import Shapes
 from residual.ocsf.checks import time_faults
-from residual.ocsf.columns import Columns, is_time, leaves
-from residual.ocsf.records import Limits
+from residual.ocsf.columns import Columns, is_time, joined, leaves, settled, shape_in_ocsf
+from residual.ocsf.flattening import Flat
+from residual.ocsf.limits import Limits
 from residual.ocsf.schema import VERSION, ocsf, required_columns
 from residual.ocsf.sources import Source
 
-ROW = "__row__"
+ROW = "\0row"
+PATH = "\0path"
 UID = "metadata.uid"
 
 
@@ -40,19 +44,26 @@ class Summary:
         rows_in: rows (of Parquet), lines or values (of JSON) that were seen.
         rows_out: rows of the table.
         quarantined: rows by the reason why they are not in it; a row counts once, under the first.
+        derived: rows of the table in which a column was missing and was computed, by column: `type_uid`.
         unknown: files of which some rows are unknown, and so in no count, with the reason: a Parquet file that cannot
             be opened, a gzip stream or an array that breaks off.
         drift: changes of columns and types from file to file.
-        ignored: files that are not of events.
+        ignored: everything in the folder that was passed over: files that are not of events, links that lead nowhere
+            or to what is read already.
     """
 
     files: int = 0
     rows_in: int = 0
     rows_out: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
+    derived: Counter[str] = field(default_factory=Counter)
     unknown: dict[str, str] = field(default_factory=dict)
     drift: list[Drift] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+
+    def note_derived(self, rows: int) -> None:
+        if rows:
+            self.derived["type_uid"] += rows
 
     @property
     def rows_quarantined(self) -> int:
@@ -64,14 +75,15 @@ class Piece:
     """A Parquet file whose rows go into the table.
 
     Attributes:
-        partitions: keys of its partitions that are not among its columns, with their values.
+        schema: of the file, with UUIDs told from other bytes.
+        partitions: values of its partitions, each in the type of its column.
         without: the rows that do not go in, by number from 0.
     """
 
     path: Path
-    schema: pl.Schema
+    schema: dict[str, pl.DataType]
     rows: int
-    partitions: tuple[tuple[str, str], ...] = ()
+    partitions: tuple[tuple[str, Any], ...] = ()
     without: tuple[int, ...] = ()
 
 
@@ -82,7 +94,9 @@ class Intake:
     Attributes:
         quarantine: open file of JSON Lines that says of each rejected row where it stood, why, and what it was.
         staging: folder for the events of JSON files.
-        seen: every `metadata.uid` of the table, about 130 MB for a million uids.
+        seen: every `metadata.uid` of the table with its time, about 150 MB for a million events.
+        keys: of the partitions.
+        shapes: what Arrow knows of the JSON files of a group.
     """
 
     columns: Columns
@@ -90,18 +104,20 @@ class Intake:
     staging: Path
     limits: Limits
     summary: Summary
-    seen: set[str] = field(default_factory=set)
     pieces: list[Piece] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    keys: dict[str, None] = field(default_factory=dict)
+    shapes: dict[str, Shapes] = field(default_factory=dict)
     _types: dict[str, dict[str, list[pl.DataType]]] = field(default_factory=dict)
 
-    def problems(
-        self, reasons: Iterable[str | None], uids: Iterable[str | None], fresh: set[str]
-    ) -> Iterator[tuple[int, str]]:
-        """The numbers of rows to reject, and why: for reasons of their own, or because an earlier row has their uid.
+    def too_many(self, types: Mapping[str, pl.DataType]) -> list[str]:
+        """The columns beyond the most that there may be."""
+        new = [name for name in types if name not in self.columns.types]
+        return new[max(self.limits.columns - len(self.columns.types), 0) :]
 
-        The uids of good rows are added to `fresh`, the set of those of this file that are not in `seen` yet.
-        """
-        for row, (reason, uid) in enumerate(zip(reasons, uids, strict=True)):
+    def problems(self, judged: pl.DataFrame, fresh: set[str]) -> Iterator[tuple[int, str]]:
+        """The rows that stay out, and why: a reason, or a uid in `seen` or `fresh`; other uids go in `fresh`."""
+        for row, (reason, uid) in enumerate(zip(judged["reason"].to_list(), judged["uid"].to_list(), strict=True)):
             if reason is None and uid is not None:
                 if uid in self.seen or uid in fresh:
                     reason = f"{UID}: seen before"
@@ -110,17 +126,15 @@ class Intake:
             if reason is not None:
                 yield row, reason
 
-    def add(self, source: Source, path: Path, schema: pl.Schema, rows: int, without: tuple[int, ...] = ()) -> None:
-        """Add a Parquet file of `source` to the table, but for the rows in `without`."""
-        partitions = tuple((key, value) for key, value in source.partitions if key not in schema)
-        self.pieces.append(Piece(path, schema, rows, partitions, without))
-        self.summary.rows_out += rows - len(without)
+    def add(self, piece: Piece) -> None:
+        """Add a Parquet file to the table."""
+        self.pieces.append(piece)
+        self.summary.rows_out += piece.rows - len(piece.without)
 
     def reject_row(self, source: Source, place: Mapping[str, int], reason: str, raw: Any) -> None:
         """Reject one row. `place` is its line, value or row in the file; `raw` its text, or its values."""
         self.summary.quarantined[reason] += 1
-        entry = {"file": source.name, **place, "reason": reason, "raw": raw}
-        self.quarantine.write(json.dumps(entry, default=str) + "\n")
+        self._note({"file": source.name, **place, "reason": reason, "raw": raw})
 
     def reject_file(self, source: Source, reason: str, rows: int | None = None) -> None:
         """Reject a whole file of so many rows, or what is left of a file of an unknown number of rows."""
@@ -128,7 +142,10 @@ class Intake:
             self.summary.unknown[source.name] = reason
         elif rows:
             self.summary.quarantined[reason] += rows
-        self.quarantine.write(json.dumps({"file": source.name, "rows": rows, "reason": reason}) + "\n")
+        self._note({"file": source.name, "rows": rows, "reason": reason})
+
+    def _note(self, entry: dict[str, Any]) -> None:
+        self.quarantine.write(json.dumps(entry) + "\n")
 
     def note_drift(self, source: Source, types: Mapping[str, pl.DataType], lossy: Collection[str] = ()) -> None:
         """Compare the column types of a file with those of earlier files of its group, and note what is new.
@@ -144,6 +161,9 @@ class Intake:
                     continue
                 if seen:
                     fate = "cast, and what cannot be cast is quarantined" if column in lossy else "widened"
+                    together = reduce(joined, (settled(path, one) for one in [*seen, leaf]))
+                    if shape_in_ocsf(path) is None and together == pl.String:
+                        fate = "kept as text"
                     change = f"{seen[-1]} became {leaf}: {fate}"
                 else:
                     above = path.rpartition(".")[0]
@@ -154,13 +174,17 @@ class Intake:
                 seen.append(leaf)
 
 
-def reason(values: Mapping[str, pl.Expr], lost: Iterable[pl.Expr] = ()) -> pl.Expr:
-    """The first thing that keeps a row out of the table, given the columns of its file; null where nothing does.
+def judgement(found: Flat, too_many: Collection[str], most: int) -> dict[str, pl.Expr]:
+    """Of each row: the first `reason` that keeps it out of the table, null where nothing does; its `uid` and time;
+    and whether its `type_uid` is `derived`.
 
-    In this order: a value that its column's type cannot hold (`lost`), a required field that is missing, a class that
-    OCSF does not have, a time that is not in milliseconds. All else that can be wrong, `residual.ocsf.validate` finds.
+    In this order: a value that its column's type cannot hold, or that is in one of the columns that are `too_many`, a
+    required field that is missing, a class that OCSF does not have, a time that is not in milliseconds. All else that
+    can be wrong, `residual.ocsf.validate` finds.
     """
-    problems = list(lost)
+    values = found.values
+    problems = list(found.problems.values())
+    problems += [pl.when(values[name].is_not_null()).then(pl.lit(f"more than {most} columns")) for name in too_many]
     for path in required_columns():
         missing = values[path].is_null() if path in values else pl.lit(True)
         problems.append(pl.when(missing).then(pl.lit(f"{path}: required, but missing")))
@@ -168,4 +192,7 @@ def reason(values: Mapping[str, pl.Expr], lost: Iterable[pl.Expr] = ()) -> pl.Ex
         known = values["class_uid"].is_in([entry["uid"] for entry in ocsf()["classes"].values()])
         problems.append(pl.when(~known).then(pl.lit(f"class_uid: no class of OCSF {VERSION}")))
     problems += [pl.lit(f"{path}: ") + time_faults(value) for path, value in values.items() if is_time(path)]
-    return pl.coalesce(problems)
+    uid = pl.lit(None, dtype=pl.String())
+    if UID in values and "time" in values:
+        uid = pl.concat_str(values[UID], values["time"], separator=" at ")
+    return {"reason": pl.coalesce(problems), "uid": uid, "derived": found.derived}

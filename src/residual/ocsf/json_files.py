@@ -1,166 +1,156 @@
 """A JSON file taken in batch by batch: its good events are written to Parquet, from where the table reads them lazily.
 
-An event becomes one row of dotted columns, strictly: a value of another type than its column's is refused. Told in
-`book/part3/records.md`.
+Arrow parses a batch, and refuses it if anything in it is not as it seems. Then Python's parser finds the bad events,
+and the others go back to Arrow. Told in `book/part3/records.md`.
 """
 
-import json
-import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
 
 import polars as pl
 
-from residual.ocsf.columns import SHAPE_OF_KIND, Columns, is_text, shape_in_ocsf, word
-from residual.ocsf.intake import ROW, UID, Intake, reason
-from residual.ocsf.records import Record, UnreadableError, records
-from residual.ocsf.schema import required_columns
+from residual.ocsf.arrow_json import Shapes, parse
+from residual.ocsf.casting import EXACT
+from residual.ocsf.columns import Columns, Large, joined
+from residual.ocsf.flattening import as_expressions, flat, flatten, typed
+from residual.ocsf.intake import Intake, Piece, judgement
+from residual.ocsf.mending import Mended, mend
+from residual.ocsf.records import Record, parsed, raw_records
 from residual.ocsf.sources import Source
+from residual.ocsf.unpacking import UnreadableError
 
 BATCH = 10_000
-BATCH_CHARACTERS = 2**26
-_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
-_SURROGATE = re.compile("[\ud800-\udfff]")
+BATCH_BYTES = 2**24
+Partitions = Mapping[str, pl.Expr]
+Tables = Sequence[tuple[list[int], pl.DataFrame]]
 
 
-class Flattener:
-    """Turns events into rows, and lets `columns` learn what it has not seen."""
+@dataclass
+class OfFile:
+    """The types of a file's columns as the file has them, and which of them not every value could keep."""
 
-    def __init__(self, columns: Columns, most_depth: int) -> None:
-        self.columns = columns
-        self.most_depth = most_depth
+    types: dict[str, pl.DataType] = field(default_factory=dict)
+    lossy: set[str] = field(default_factory=set)
 
-    def row(self, event: object) -> dict[str, Any]:
-        """The values of an event by column. Nulls are left out, an array stays a list.
-
-        Raises:
-            ValueError: naming the path, what was expected and what was got.
-        """
-        if type(event) is not dict:
-            raise ValueError(f"expected object, got {_word(event)}")
-        self.columns.keep()
-        row: dict[str, Any] = {}
-        try:
-            self._object(event, "", row, 1)
-        except ValueError:
-            self.columns.undo()
-            raise
-        return row
-
-    def _object(self, value: dict[str, Any], prefix: str, row: dict[str, Any], depth: int) -> None:
-        self._check(depth)
-        for name, inner in value.items():
-            if inner is None:
-                continue
-            path = prefix + name
-            kind = self._kind(path, name, inner)
-            if kind is dict and type(inner) is dict:
-                self._object(inner, path + ".", row, depth + 1)
-                continue
-            if path in row:
-                raise ValueError(f"{path}: occurs twice, with and without dots in a name")
-            row[path] = self._fitted(path, kind, inner, depth)
-
-    def _check(self, depth: int) -> None:
-        if depth > self.most_depth:
-            raise ValueError(f"nested deeper than {self.most_depth}")
-
-    def _kind(self, path: str, name: str, value: Any) -> type | None:
-        """The Python type that values at `path` have, settled now if it never was."""
-        if "[]" in name:
-            raise ValueError(f"{path}: a name may not hold []")
-        if path not in self.columns.kinds:
-            if _SURROGATE.search(path):
-                raise ValueError("a name is no Unicode, it holds a lone surrogate")
-            self.columns.settle(path, SHAPE_OF_KIND[str if is_text(path) else type(value)])
-        return self.columns.kinds[path]
-
-    def _fitted(self, path: str, kind: type | None, value: Any, depth: int) -> Any:
-        """A value as its column, or the array around it, holds it; `depth` is that of the object or array around it.
-
-        An object inside an array becomes null if it has no values, as it does where it is flattened.
-        """
-        got = type(value)
-        if (got is int and kind in (int, float)) and not _SMALLEST <= value <= _LARGEST:
-            raise ValueError(f"{path}: too large for 64 bits")
-        if got is kind:
-            if got in (list, dict):
-                self._check(depth + 1)
-            if got is list:
-                return [None if inner is None else self._inside(f"{path}[]", "", inner, depth + 1) for inner in value]
-            if got is dict:
-                filled = {name: inner for name, inner in value.items() if inner is not None}
-                return {
-                    name: self._inside(f"{path}.{name}", name, inner, depth + 1) for name, inner in filled.items()
-                } or None
-            if got is str and not value.isascii() and _SURROGATE.search(value):
-                raise ValueError(f"{path}: no Unicode, it holds a lone surrogate")
-            return value
-        if kind is str and is_text(path):
-            return self._fitted(path, kind, json.dumps(value, ensure_ascii=False), depth)
-        if kind is float and got is int:
-            return float(value)
-        if kind is int and got is float:
-            if value.is_integer():
-                return self._fitted(path, kind, int(value), depth)
-            if shape_in_ocsf(path) is None:
-                self.columns.settle(path, SHAPE_OF_KIND[float])
-                return value
-        raise ValueError(f"{path}: expected {word(self.columns.shapes[path])}, got {_word(value)}")
-
-    def _inside(self, path: str, name: str, value: Any, depth: int) -> Any:
-        return self._fitted(path, self._kind(path, name, value), value, depth)
-
-
-def _word(value: object) -> str:
-    return "null" if value is None else word(SHAPE_OF_KIND[type(value)])
+    def note(self, schema: Mapping[str, pl.DataType], lossy: Iterable[str]) -> None:
+        for leaf in flatten(schema):
+            self.types[leaf.path] = joined(self.types.get(leaf.path, pl.Null()), leaf.dtype)
+        self.lossy.update(lossy)
 
 
 def take_in(source: Source, intake: Intake) -> None:
     """Read a file as far as it can be read: its good events become pieces of the table, the others are quarantined."""
-    flattener = Flattener(intake.columns, intake.limits.depth)
-    filled: dict[str, None] = {}  # columns that have values
-    batch: list[tuple[Record, dict[str, Any]]] = []
-    characters = 0
     try:
-        for record in records(source.path, intake.limits):
-            intake.summary.rows_in += 1
-            try:
-                if record.reason is not None:
-                    raise ValueError(record.reason)
-                batch.append((record, flattener.row(record.value)))
-            except ValueError as error:
-                _reject(record, str(error), source, intake)
-                continue
-            characters += len(record.raw)
-            if len(batch) >= BATCH or characters >= BATCH_CHARACTERS:
-                filled |= _write(batch, source, intake)
-                batch, characters = [], 0
+        partitions = typed(source.partitions)
+    except ValueError as error:
+        intake.reject_file(source, str(error))
+        return
+    shapes = intake.shapes.setdefault(source.group, Shapes())
+    of_file = OfFile()
+    try:
+        for batch in _batches(source, intake):
+            _take(batch, source, intake, shapes, as_expressions(partitions), of_file)
     except UnreadableError as error:
         intake.reject_file(source, str(error))
-    if batch:
-        filled |= _write(batch, source, intake)
-    intake.note_drift(source, {name: intake.columns.dtype(name) for name in filled})
+    intake.keys |= dict.fromkeys(partitions)
+    intake.note_drift(source, of_file.types, of_file.lossy)
 
 
-def _reject(record: Record, why: str, source: Source, intake: Intake) -> None:
-    intake.reject_row(source, {record.unit: record.number}, why, record.raw)
+def _batches(source: Source, intake: Intake) -> Iterator[list[Record]]:
+    batch: list[Record] = []
+    size = 0
+    try:
+        for record in raw_records(source.path, intake.limits):
+            batch.append(record)
+            size += len(record.raw)
+            if len(batch) >= BATCH or size >= BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+    except UnreadableError:
+        yield batch
+        raise
+    yield batch
 
 
-def _write(batch: Sequence[tuple[Record, dict[str, Any]]], source: Source, intake: Intake) -> dict[str, None]:
-    """Check a batch as a table, reject what is wrong, write the rest as a piece; the columns that have values there."""
-    names = dict.fromkeys([*required_columns(), UID, *(name for _, row in batch for name in row)])
-    table = pl.from_dicts(
-        [row for _, row in batch], schema={name: intake.columns.dtype(name) for name in names}, strict=False
-    )  # strict would refuse 1 among 1.5; that no other type comes here, the flattener saw to
-    why = table.select(reason({name: pl.col(name) for name in names})).to_series()
-    bad = dict(intake.problems(why.to_list(), table[UID].to_list(), intake.seen))
-    for row, message in bad.items():
-        _reject(batch[row][0], message, source, intake)
-    good = table.with_row_index(ROW).filter(~pl.col(ROW).is_in(list(bad))).drop(ROW)
-    good = good.select(column for column in good if column.null_count() < good.height)
-    if good.height:
-        path = intake.staging / f"{len(intake.pieces)}.parquet"
-        good.write_parquet(path, compression="lz4")
-        intake.add(source, path, good.schema, good.height)
-    return dict.fromkeys(good.columns)
+def _tables(batch: list[Record], intake: Intake, shapes: Shapes) -> tuple[list[Record], Mended]:
+    """The events of a batch, in tables."""
+    if all(record.reason is None for record in batch):
+        table = parse([record.raw for record in batch], shapes, intake.limits)
+        if table is not None:
+            return batch, Mended([(list(range(len(batch))), table)])
+    events = [event for record in batch for event in parsed(record)]
+    return events, mend(events, intake.columns.types, intake.limits)
+
+
+def _take(
+    batch: list[Record], source: Source, intake: Intake, shapes: Shapes, partitions: Partitions, of_file: OfFile
+) -> None:
+    """Check a batch, reject what is wrong, write the rest as a piece of the table."""
+    events, mended = _tables(batch, intake, shapes)
+    intake.summary.rows_in += len(events)
+    judged = []
+    for numbers, table in mended.tables:
+        found = flat(table.schema, partitions)
+        columns = judgement(found, intake.too_many(found.types), intake.limits.columns)
+        judged.append(table.select(**columns, number=pl.Series(numbers)))
+    bad = dict(mended.reasons)
+    if judged:
+        all_judged = pl.concat(judged).sort("number")
+        numbers = all_judged["number"].to_list()
+        bad |= {numbers[row]: why for row, why in intake.problems(all_judged, intake.seen)}
+        kept = all_judged.filter(~pl.col("number").is_in(list(bad)))
+        intake.summary.note_derived(int(kept["derived"].sum()))
+    for number in sorted(bad):
+        record = events[number]
+        intake.reject_row(source, {record.unit: record.number}, bad[number], record.text)
+    _write([_good(numbers, table, bad) for numbers, table in mended.tables], source, intake, partitions, of_file)
+
+
+def _good(numbers: list[int], table: pl.DataFrame, bad: Container[int]) -> tuple[list[int], pl.DataFrame]:
+    """The rows of a table that are not bad."""
+    chosen = [number not in bad for number in numbers]
+    return (numbers, table) if all(chosen) else (list(compress(numbers, chosen)), table.filter(pl.Series(chosen)))
+
+
+def _write(tables: Tables, source: Source, intake: Intake, partitions: Partitions, of_file: OfFile) -> None:
+    """The good events of a batch as a Parquet file, in their order."""
+    tables = [(numbers, table) for numbers, table in tables if numbers]
+    schemas = [{column.name: filled_type(column) for column in table} for _, table in tables]
+    here = Columns()
+    for schema in schemas:
+        found = flat(schema, partitions)
+        here.admit(found.types)
+        of_file.note(schema, found.problems)
+    if not tables:
+        return
+    parts = []
+    for _, table in tables:
+        values = flat(table.schema, partitions, here).values
+        parts.append(
+            table.select(values.get(name, pl.lit(None)).cast(here.dtype(name)).alias(name) for name in here.types)
+        )
+    piece = pl.concat(parts)
+    if len(parts) > 1:
+        piece = piece[pl.Series([number for numbers, _ in tables for number in numbers]).arg_sort()]
+    intake.columns.admit(here.types)
+    path = intake.staging / f"{len(intake.pieces)}.parquet"
+    piece.write_parquet(path, compression="lz4")
+    intake.add(Piece(path, dict(piece.schema), piece.height))
+
+
+def filled_type(values: pl.Series) -> pl.DataType:
+    """The type of what is filled: `Null` where nothing is, without such fields, and whole numbers without a point."""
+    values = values.alias("values")  # polars takes some names for patterns
+    if values.null_count() == len(values):
+        return pl.Null()
+    if isinstance(values.dtype, pl.List):
+        return pl.List(filled_type(values.explode(empty_as_null=False, keep_nulls=False)))
+    if isinstance(values.dtype, pl.Struct):
+        inside = {field.name: filled_type(field) for field in values.struct.unnest()}
+        return pl.Struct({name: dtype for name, dtype in inside.items() if not isinstance(dtype, pl.Null)})
+    if values.dtype.is_float() and ((values == values.floor()) & (values.abs() < EXACT)).all():
+        return pl.Int64()
+    if isinstance(values.dtype, pl.Int64) and not values.is_between(-EXACT, EXACT).all():
+        return Large()
+    return values.dtype

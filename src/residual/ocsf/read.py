@@ -19,10 +19,10 @@ from pathlib import Path
 import polars as pl
 
 from residual.ocsf import json_files, parquet
-from residual.ocsf.casting import cast, flatten
-from residual.ocsf.columns import Columns, element, fields, shape_in_ocsf
-from residual.ocsf.intake import ROW, UID, Intake, Piece, Summary
-from residual.ocsf.records import Limits
+from residual.ocsf.columns import Columns, shape_in_ocsf
+from residual.ocsf.flattening import flat, partition_type
+from residual.ocsf.intake import PATH, ROW, UID, Intake, Piece, Summary
+from residual.ocsf.limits import Limits
 from residual.ocsf.schema import required_columns
 from residual.ocsf.sources import sources
 
@@ -50,22 +50,24 @@ def read(
     quarantine: str | Path | None = None,
     limits: Limits | None = None,
 ) -> Table:
-    """Read a folder of Parquet, JSON and JSON Lines (also with gzip), or one such file.
+    """Read a folder of Parquet, JSON and JSON Lines (also packed with gzip or zstd), or one such file.
 
     Every file is looked over at once, one after the other in the order of their names; the values are read when
     `events` is collected. Parquet is read from where it is. Events of JSON files are written to temporary Parquet
     files, which live until the process ends.
 
     Args:
-        folder: of the events. Folders named `key=value` are partitions.
+        folder: of the events. Folders named `key=value` are partitions, and fill the column of that name.
         columns: of the table, in this order; one that no file has is null. None: all that there are.
         quarantine: the file for rejects, outside `folder`. None: a temporary one, gone when the process ends.
         limits: of what a JSON file may ask for.
 
     A row is rejected for the first of: text that is no JSON object, a value that its column cannot hold, a required
     field that is missing (of every class; not all that `validate` asks for), an unknown class, a time in other units
-    than milliseconds, a `metadata.uid` that an earlier row has. A column has the type that OCSF 1.8.0 gives it, and
-    where it gives none, the type that it has in the first file, widened if a later file has fractions.
+    than milliseconds, a `metadata.uid` and time that an earlier row has. A `type_uid` that is missing is computed.
+
+    A column has the type that OCSF 1.8.0 gives it. Where it gives none, the type holds the values of all files, in
+    whatever order they come: numbers with fractions make whole ones Float64, and two kinds of values make all text.
 
     Raises:
         ValueError: for a folder without events, an unknown column, or a quarantine inside the folder.
@@ -83,10 +85,10 @@ def read(
     partial = rejects.with_name(f".{rejects.name}.partial")
     try:
         with partial.open("w", encoding="utf-8") as file:
-            intake = Intake(Columns(limits.columns), file, staging, limits, summary)
+            intake = Intake(Columns(), file, staging, limits, summary)
             for source in files:
-                (parquet if source.is_parquet else json_files).take_in(source, intake)
-            events = _assembled(intake.pieces, intake.columns, columns)
+                (parquet if source.kind == "parquet" else json_files).take_in(source, intake)
+            events = _assembled(intake, columns)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, rejects)
@@ -95,7 +97,7 @@ def read(
     return Table(events, summary, rejects)
 
 
-def _assembled(pieces: Sequence[Piece], columns: Columns, wanted: Sequence[str] | None) -> pl.LazyFrame:
+def _assembled(intake: Intake, wanted: Sequence[str] | None) -> pl.LazyFrame:
     """The wanted columns of all pieces, in the types that were settled.
 
     If none are named: all that there are, and always those that every event must have, and `metadata.uid`.
@@ -103,20 +105,16 @@ def _assembled(pieces: Sequence[Piece], columns: Columns, wanted: Sequence[str] 
     Raises:
         ValueError: for a wanted column that is in no file and not in OCSF.
     """
-    schemas = {tuple(piece.schema.items()): piece.schema for piece in pieces}.values()
-    there = {leaf.path for schema in schemas for leaf in flatten(schema)}
-    keys = dict.fromkeys(key for piece in pieces for key, _ in piece.partitions)
+    columns = intake.columns
     always = dict.fromkeys((*required_columns(), UID))
-    filled = dict.fromkeys(name for name in columns.names if name in there)
-    names = list(wanted if wanted is not None else {**filled, **always, **keys})
-    types = {name: pl.String() if name in keys and name not in there else _type(name, columns) for name in names}
-    frames = [_frame(list(run), columns, types) for _, run in groupby(pieces, _scanned_together)]
+    filled = dict.fromkeys(name for name in columns.types if name not in intake.keys or name in always)
+    names = list(wanted if wanted is not None else {**filled, **always, **intake.keys})
+    types = {name: columns.dtype(name) if name in columns.types else _in_ocsf(name) for name in names}
+    frames = [_frame(list(run), columns, types) for _, run in groupby(intake.pieces, _scanned_together)]
     return pl.concat(frames) if frames else pl.LazyFrame(schema=types)
 
 
-def _type(name: str, columns: Columns) -> pl.DataType:
-    if columns.shapes.get(name) not in (None, "object"):
-        return _certain(columns.dtype(name))
+def _in_ocsf(name: str) -> pl.DataType:
     ours = shape_in_ocsf(name)
     if ours is None or ours == "object":
         raise ValueError(f"columns: {name!r} is in no file and is no column of OCSF")
@@ -126,40 +124,24 @@ def _type(name: str, columns: Columns) -> pl.DataType:
     return ours
 
 
-def _certain(dtype: pl.DataType) -> pl.DataType:
-    """A type without `Null`: what is inside arrays that were always empty is taken for text."""
-    if (inner := element(dtype)) is not None:
-        return pl.List(_certain(inner))
-    if isinstance(dtype, pl.Struct):
-        return pl.Struct({name: _certain(field) for name, field in fields(dtype)})
-    return pl.String() if isinstance(dtype, pl.Null) else dtype
-
-
-def _hive_keys(piece: Piece) -> tuple[str, ...]:
-    """The partitions that polars finds in the whole path, if it can tell them from the columns."""
-    keys = tuple(part.partition("=")[0] for part in piece.path.resolve().parts if "=" in part)
-    of_piece = {key for key, _ in piece.partitions}
-    return keys if of_piece <= set(keys) and not set(keys) & set(piece.schema) else ()
-
-
 def _scanned_together(piece: Piece) -> tuple[object, ...]:
     """Equal for neighbors that one scan can read: one scan of many files takes far less memory than many scans."""
-    keys = _hive_keys(piece)
-    return tuple(piece.schema.items()), keys, () if keys else piece.partitions
+    return tuple(piece.schema.items()), tuple(key for key, _ in piece.partitions)
 
 
 def _frame(run: Sequence[Piece], columns: Columns, types: dict[str, pl.DataType]) -> pl.LazyFrame:
-    first, keys = run[0], _hive_keys(run[0])
-    frame = pl.scan_parquet(
-        [piece.path.resolve() for piece in run],
-        glob=False,
-        hive_partitioning=bool(keys),
-        hive_schema=dict.fromkeys(keys, pl.String()) if keys else None,
-    )
+    paths = [str(piece.path.resolve()) for piece in run]
+    keys = [key for key, _ in run[0].partitions]
+    frame = pl.scan_parquet(paths, glob=False, hive_partitioning=False, include_file_paths=PATH if keys else None)
     starts = accumulate((piece.rows for piece in run), initial=0)
     without = [start + row for piece, start in zip(run, starts, strict=False) for row in piece.without]
     if without:
         frame = frame.with_row_index(ROW).filter(~pl.col(ROW).is_in(pl.Series(without, dtype=pl.UInt32).implode()))
-    values = {leaf.path: cast(columns, leaf)[0] for leaf in flatten(first.schema)}
-    values |= {key: pl.col(key) if keys else pl.lit(value) for key, value in first.partitions}
+    partitions = {}
+    for place, key in enumerate(keys):
+        dtype, of_files = partition_type(key), [piece.partitions[place][1] for piece in run]
+        partitions[key] = pl.lit(of_files[0], dtype=dtype)
+        if len(set(of_files)) > 1:
+            partitions[key] = pl.col(PATH).replace_strict(paths, pl.Series(of_files, dtype=dtype), return_dtype=dtype)
+    values = flat(run[0].schema, partitions, columns).values
     return frame.select(values.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in types.items())

@@ -1,53 +1,30 @@
-"""JSON and JSON Lines, also packed with gzip, as a stream of records: each an event, or why it is none.
+"""JSON in whatever form a file has it, as a stream of records: each the text of an event, or why it is none.
 
-A file is never in memory as a whole. What cannot be read ends one record where the format lets us find the next (JSON
-Lines), and otherwise the file (a broken array, a broken gzip stream). Told in `book/part3/records.md`.
+The form is told by what is in the file: events one a line; one or many events over several lines, or end to end; arrays
+of events; and events inside an object (`{"Records": [...]}`). A file is never in memory as a whole. What cannot be read
+ends one record where the format lets us find the next (lines), and otherwise the file (a broken array, a broken gzip
+stream). Told in `book/part3/records.md`.
 """
 
 import codecs
-import gzip
-import io
 import json
-import zlib
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import chain, count, islice
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-CHUNK = 2**18
-GZIP = b"\x1f\x8b"
+from residual.ocsf.limits import Limits
+from residual.ocsf.unpacking import UnreadableError, unpacked
+
+__all__ = ["Limits", "Record", "UnreadableError", "parsed", "raw_records", "records"]
+
 KEPT_OF_LONG = 1000
-
-
-class UnreadableError(Exception):
-    """The rest of a file cannot be read; how many events are in it is not known."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Stated limits of reading JSON; all are checked while a file streams past, never by reading all of it.
-
-    Attributes:
-        line_bytes: of one event, as JSON text. Longer ones are quarantined.
-        expansion: how often its own size a gzip file may unpack to. Beyond it, the rest of the file is refused.
-        free_bytes: unpacked bytes for which `expansion` does not count, since short files of like lines pack well.
-        depth: of objects and arrays inside each other, at most 100. Deeper events are quarantined.
-        columns: of all files together. An event that would add another is quarantined.
-    """
-
-    line_bytes: int = 16 * 2**20
-    expansion: int = 200
-    free_bytes: int = 64 * 2**20
-    depth: int = 32
-    columns: int = 5000
-
-    def __post_init__(self) -> None:
-        for name, limit in vars(self).items():
-            if limit < 1:
-                raise ValueError(f"{name} must be at least 1, got {limit}")
-        if self.depth > 100:
-            raise ValueError(f"depth must be at most 100, got {self.depth}")
+WRAPPERS = ("Records", "records", "Events", "events")
+_WRAPPED = re.compile(r'\{\s*"(?:' + "|".join(WRAPPERS) + r')"\s*:\s*\[')
+_LONGEST = 100  # of what `_WRAPPED` matches
+_SPACE = re.compile(r"[ \t\r\n]*")
 
 
 @dataclass(frozen=True)
@@ -56,55 +33,78 @@ class Record:
 
     Attributes:
         number: of the line, or of the value where the file is not made of lines; from 1.
-        raw: its text; undecodable bytes are escaped, and of too long a record only the beginning is kept.
-        value: what was parsed, if `reason` is None.
-        reason: why there is no value.
+        raw: its text; of too long a record only the beginning is kept.
+        reason: why it is no event.
         unit: "line" or "value".
+        value: what was parsed, if it was parsed and `reason` is None.
     """
 
     number: int
-    raw: str
-    value: Any = None
+    raw: bytes
     reason: str | None = None
     unit: str = "line"
+    value: Any = None
+
+    @property
+    def text(self) -> str:
+        """The text as it can be shown; undecodable bytes are escaped."""
+        return self.raw.decode(errors="backslashreplace")
 
 
 def records(path: Path, limits: Limits) -> Iterator[Record]:
-    """The records of a file, as far as it can be read.
-
-    A `.json` file whose first character is `[`, or whose first line goes on in the second, is taken for a JSON document
-    (or several, one after the other); any other file for JSON Lines. Of two equal keys in an object the last counts.
+    """The events of a file, parsed, as far as it can be read. Of two equal keys in an object the last counts.
 
     Raises:
         UnreadableError: after the last record that can be read.
     """
-    chunks = _unpacked(path, limits)
-    head = next(chunks, b"").removeprefix(codecs.BOM_UTF8)
-    chunks = chain([head], chunks)
-    yield from _values(chunks, limits) if ".json" in path.suffixes and _is_document(head) else _lines(chunks, limits)
+    for record in raw_records(path, limits):
+        yield from parsed(record)
 
 
-def _unpacked(path: Path, limits: Limits) -> Iterator[bytes]:
-    """The bytes of a file, unpacked where gzip packed them, in chunks of at most 256 KiB."""
-    try:
-        with path.open("rb") as file:
-            packed = file.read(len(GZIP)) == GZIP
-            most = max(limits.free_bytes, limits.expansion * path.stat().st_size)
-            file.seek(0)
-            stream: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if packed else file
-            seen = 0
-            while chunk := stream.read1(CHUNK):
-                seen += len(chunk)
-                if packed and seen > most:
-                    raise UnreadableError(f"gzip unpacks to more than {limits.expansion} times its size")
-                yield chunk
-    except (EOFError, OSError, zlib.error) as error:
-        raise UnreadableError(f"broken off: {error}") from error
+def raw_records(path: Path, limits: Limits) -> Iterator[Record]:
+    """The lines of a file as they are, or the values of one that is not made of lines.
+
+    Raises:
+        UnreadableError: after the last record that can be read.
+    """
+    rest = filter(None, unpacked(path, limits))
+    head = next(rest, b"")
+    chunks = chain([head], rest)
+    yield from _values(chunks, limits) if _is_document(head) else _lines(chunks, limits)
 
 
 def _is_document(head: bytes) -> bool:
-    first, newline, _ = head.lstrip().partition(b"\n")
-    return first.startswith(b"[") or (bool(newline) and first.rstrip().endswith((b"{", b"[", b",")))
+    """Whether a file is something else than lines, by how it begins.
+
+    It is if its first value goes on in the second line, or if its first line is longer than we can see and holds more
+    than one event. Lines that hold several are taken apart later.
+    """
+    text = head.decode(errors="replace").lstrip()
+    try:
+        _, end = DECODER.raw_decode(text)
+        whole = True
+    except json.JSONDecodeError as error:
+        end, whole = len(text) if error.msg.startswith("Unterminated") else error.pos, False
+    except (ValueError, RecursionError):
+        return False
+    if "\n" in text[:end].strip():
+        return True
+    first, newline, rest = text.partition("\n")
+    if newline:
+        return not whole and first.startswith("[") and not _is_object(rest.partition("\n")[0])
+    return first.startswith("[") or _WRAPPED.match(first) is not None or (whole and len(text) > end)
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(DECODER.decode(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _after_space(text: str, place: int) -> int:
+    found = _SPACE.match(text, place)
+    return found.end() if found else place
 
 
 def _lines(chunks: Iterator[bytes], limits: Limits) -> Iterator[Record]:
@@ -125,24 +125,63 @@ def _lines(chunks: Iterator[bytes], limits: Limits) -> Iterator[Record]:
         yield _record(number, rest, limits)
 
 
-def _refuse_constant(name: str) -> None:
+def _record(number: int, line: bytes, limits: Limits) -> Record:
+    if len(line) > limits.line_bytes:
+        return Record(number, line[:KEPT_OF_LONG], f"longer than {limits.line_bytes} bytes")
+    return Record(number, line)
+
+
+def refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON value")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+DECODER = json.JSONDecoder(parse_constant=refuse_constant)
 
 
-def _record(number: int, line: bytes, limits: Limits, unit: str = "line", value: Any = None) -> Record:
-    """The record that some bytes are; a line is parsed here, the `value` of another unit was parsed before."""
-    if len(line) > limits.line_bytes:
-        line, reason = line[:KEPT_OF_LONG], f"longer than {limits.line_bytes} bytes"
-    else:
+def parsed(record: Record) -> Iterator[Record]:
+    """The events of a record: itself, or what is in it if it is an array, wrapped, or several values end to end."""
+    if record.reason is not None:
+        yield record
+        return
+    values = [record.value]
+    try:
+        text = record.raw.decode()
+        if record.unit == "line":
+            values = _decoded(text.strip())
+    except (ValueError, RecursionError) as error:
+        yield replace(record, reason=_why(error))
+        return
+    for value in values:
+        many = _unwrapped(value)
+        if len(values) == 1 and many is None:
+            yield replace(record, value=value)
+        else:
+            for one in [value] if many is None else many:
+                yield replace(record, value=one, raw=json.dumps(one).encode())
+
+
+def _decoded(text: str) -> list[Any]:
+    """The value that a line is, or the objects that it holds end to end."""
+    try:
+        return [DECODER.decode(text)]
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data" or not text.startswith("{"):
+            raise
         try:
-            text = line.decode()
-            return Record(number, text, _DECODER.decode(text) if unit == "line" else value, unit=unit)
-        except (ValueError, RecursionError) as error:
-            reason = _why(error)
-    return Record(number, line.decode(errors="backslashreplace"), reason=reason, unit=unit)
+            values, end = [], 0
+            while end < len(text):
+                value, end = DECODER.raw_decode(text, _after_space(text, end))
+                values.append(value)
+        except ValueError:
+            raise error from None
+        return values
+
+
+def _unwrapped(value: Any) -> list[Any] | None:
+    """The events in an array, or in an object around one; None for what is neither."""
+    if isinstance(value, dict) and "class_uid" not in value:
+        value = next((value[name] for name in WRAPPERS if name in value), None)
+    return value if isinstance(value, list) else None
 
 
 def _why(error: Exception) -> str:
@@ -182,26 +221,43 @@ class _Text:
         self.at += is_next
         return is_next
 
+    def take_wrapper(self) -> bool:
+        """Step over the beginning of an object around a list of events, if this is one."""
+        self.peek()
+        if len(self.buffer) - self.at < _LONGEST:
+            self.more()
+        found = _WRAPPED.match(self.buffer, self.at)
+        self.at = found.end() if found else self.at
+        return found is not None
+
 
 def _values(chunks: Iterator[bytes], limits: Limits) -> Iterator[Record]:
-    """The values of one array, or values one after the other."""
-    text = _Text(chunks)
-    is_array = text.take("[")
-    for number in count(1):
-        if text.take("]") if is_array else not text.peek():
-            break
-        if is_array and ((number > 1 and not text.take(",")) or not text.peek()):
-            raise UnreadableError(f"the array breaks off after value {number - 1}")
-        yield _value(text, number, limits)
-    if text.peek():
-        raise UnreadableError("text after the end of the array")
+    """Values one after the other; of arrays, and of objects around a list of events, what is in them."""
+    text, number = _Text(chunks), 0
+    while text.peek():
+        is_wrapped = text.take_wrapper()
+        if not is_wrapped and not text.take("["):
+            number += 1
+            yield _value(text, number, limits)
+            continue
+        first = number + 1
+        while not text.take("]"):
+            if (number >= first and not text.take(",")) or not text.peek():
+                raise UnreadableError(f"the array breaks off after value {number}")
+            number += 1
+            yield _value(text, number, limits)
+        if is_wrapped and not text.take("}"):
+            if not text.take(","):
+                raise UnreadableError(f"the object breaks off after value {number}")
+            text.buffer, text.at = "{" + text.buffer[text.at :], 0
+            _value(text, number, limits)
 
 
 def _value(text: _Text, number: int, limits: Limits) -> Record:
     wanted = 1
     while True:
         try:
-            value, end = _DECODER.raw_decode(text.buffer, text.at)
+            value, end = DECODER.raw_decode(text.buffer, text.at)
             if end < len(text.buffer) or text.at_end:  # else a number may go on in the next chunk
                 break
         except (ValueError, RecursionError) as error:
@@ -212,4 +268,5 @@ def _value(text: _Text, number: int, limits: Limits) -> Record:
         text.more(wanted)
         wanted *= 2
     raw, text.at = text.buffer[text.at : end], end
-    return _record(number, raw.encode(errors="surrogateescape"), limits, "value", value)
+    record = _record(number, raw.encode(errors="surrogateescape"), limits)
+    return replace(record, unit="value", value=value)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
-from ocsf_json_schema import get_ocsf_schema
+from ocsf_json_schema import get_ocsf_schema, get_packaged_versions
 
 VERSION = "1.8.0"
+VERSIONS: frozenset[str] = frozenset(get_packaged_versions())  # that can be checked against, from 1.0.0-rc.2 on
 PROFILES = ("cloud", "host", "security_control")
 
 Kind: TypeAlias = Literal[
@@ -40,17 +41,15 @@ class Feature:
 
 
 @cache
-def ocsf() -> dict[str, Any]:
-    """The whole of OCSF 1.8.0 (83 classes, 178 objects), as `ocsf-json-schema` carries it."""
-    return get_ocsf_schema(VERSION)
+def ocsf(version: str = VERSION) -> dict[str, Any]:
+    """The whole of a version of OCSF (1.8.0: 83 classes, 178 objects), as `ocsf-json-schema` carries it."""
+    return get_ocsf_schema(version)
 
 
 @cache
-def _classes() -> dict[int, dict[str, Any]]:
-    return {entry["uid"]: entry for entry in ocsf()["classes"].values()}
-
-
-CLASSES: dict[int, str] = {uid: _classes()[uid]["name"] for uid in (1007, 3002, 4001, 4003, 6002, 6003, 6008)}
+def class_keys(version: str = VERSION) -> dict[int, str]:
+    """The key of every class in the schema, by `class_uid`: its name, after `win/` where it is of that extension."""
+    return {entry["uid"]: key for key, entry in ocsf(version)["classes"].items()}
 
 
 def ocsf_class(class_uid: int) -> dict[str, Any]:
@@ -59,9 +58,14 @@ def ocsf_class(class_uid: int) -> dict[str, Any]:
     Raises:
         ValueError: for a class that OCSF 1.8.0 does not have.
     """
-    if class_uid not in _classes():
-        raise ValueError(f"class_uid must be one of the {len(_classes())} classes of OCSF {VERSION}, got {class_uid!r}")
-    return _classes()[class_uid]
+    if (key := class_keys().get(class_uid)) is None:
+        known = f"one of the {len(class_keys())} classes of OCSF {VERSION}"
+        raise ValueError(f"class_uid must be {known}, got {class_uid!r}")
+    entry: dict[str, Any] = ocsf()["classes"][key]
+    return entry
+
+
+CLASSES: dict[int, str] = {uid: ocsf_class(uid)["name"] for uid in (1007, 3002, 4001, 4003, 6002, 6003, 6008)}
 
 
 def _kind_of(name: str, attribute: Attribute) -> Kind:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from residual.ocsf.casting import flatten
+from residual.ocsf.flattening import flatten
 
 
 def flat(events: pl.DataFrame) -> pl.DataFrame:

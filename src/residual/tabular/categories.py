@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from residual.tabular.addresses import SCOPES
 from residual.tabular.cells import Cells, Part, State, stacked
-from residual.tabular.hashing import Hashes, collision_rate, hash_values
+from residual.tabular.hashing import Hashes, collision_rate, hash_integers, hash_values
 from residual.tabular.shape import shape
 
 NULL, UNKNOWN, FIRST = 0, 1, 2  # codes; the values' own begin at FIRST
@@ -64,8 +64,9 @@ class Categories(Part):
         self._table = np.zeros(1 << TABLE_BITS, np.int64)
         self.numeric_names = (f"{self.name}:frequency",)
         if self._exact:
-            names = pl.Series(list(self._exact))
-            np.add.at(self._table, _slot(hash_values(names)), np.array(list(self._exact.values())))
+            hashes = hash_values if isinstance(next(iter(self._exact)), str) else hash_integers
+            names = pl.Series([str(name) for name in self._exact])
+            np.add.at(self._table, _slot(hashes(names)), np.array(list(self._exact.values())))
         self._exact = {}
 
     def cardinalities(self) -> Mapping[str, int]:
@@ -80,12 +81,13 @@ class Categories(Part):
         cells = self.within(cells)
         if self.hashed:
             return FIRST + (cells.hashes % np.uint64(self.buckets)).astype(np.int32)[:, None]
-        names = pl.Series(sorted(self._exact))
-        if cells.values.dtype == pl.String:
-            codes = cells.values.cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int32)
-        else:
-            numbers = pl.Series(range(len(names)), dtype=pl.Int32)
-            codes = cells.values.replace_strict(names, numbers, default=None, return_dtype=pl.Int32)
+        names, values = sorted(self._exact), cells.values
+        if values.dtype == pl.Int64 and max(abs(int(name)) for name in (names[0], names[-1])) < 2**63:
+            known, numbers = np.array(names), values.to_numpy()
+            place = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
+            return np.where(known[place] == numbers, FIRST + place, UNKNOWN).astype(np.int32)[:, None]
+        texts = pl.Enum([str(name) for name in names])
+        codes = values.cast(pl.String).cast(texts, strict=False).to_physical().cast(pl.Int32)
         return (codes + FIRST).fill_null(UNKNOWN).to_numpy()[:, None]
 
     def collisions(self) -> float:

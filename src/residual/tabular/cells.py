@@ -49,6 +49,20 @@ class Cells:
         return scopes[which], Cells(pl.Series(subnets[which]), self.rows, self.time)
 
 
+def widened(values: pl.Series) -> pl.Series:
+    """Values in the one type that stands for all of their sort: Int64, List or String.
+
+    Integers, if one of them does not fit, and what is of another sort stay as they are.
+    """
+    dtype = values.dtype
+    if dtype.is_integer() and dtype != pl.Int64:
+        wide = values.cast(pl.Int64, strict=False)
+        return values if wide.null_count() > values.null_count() else wide
+    if isinstance(dtype, pl.Array):
+        return values.arr.to_list()
+    return values.cast(pl.String) if isinstance(dtype, pl.Categorical | pl.Enum) else values
+
+
 class Part:
     """One way to encode a column. This one has no outputs and learns nothing; each kind changes what it must.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from residual.ocsf.schema import Feature
 from residual.tabular.categories import Categories, Scope, Shape, Subnet
-from residual.tabular.cells import Cells, Part, State, part_of
+from residual.tabular.cells import Cells, Part, State, part_of, widened
 from residual.tabular.numbers import Age, Cycle, Flag, Length, Present, Scaled, Scaling
 
 EVENT_TIME = "time"  # the path of when an event was
@@ -113,9 +113,7 @@ class Column:
         rows = np.flatnonzero(filled.to_numpy())
         if not len(rows):
             return None
-        if isinstance(values.dtype, pl.Categorical | pl.Enum):
-            values = values.cast(pl.String)
-        return Cells(values.filter(filled), rows, chunk.time[rows])
+        return Cells(widened(values.filter(filled)), rows, chunk.time[rows])
 
     def update(self, cells: Cells) -> None:
         self.text = cells.values.dtype == pl.String

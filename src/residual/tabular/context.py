@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from residual.ocsf.schema import Feature
 from residual.storage import read_state, write_state
-from residual.tabular.cells import State, part_of
+from residual.tabular.cells import State, part_of, widened
 from residual.tabular.hashing import Hashes, combine, hash_values
 from residual.tabular.windows import Timeline
 
@@ -112,7 +112,8 @@ class ContextFeatures:
             pair = value if who is None else combine(keys[who], value)
             is_new, self._seen[path] = _first_times(self._seen[path], np.where(there, pair, 0))
             columns[path] = _nullable(is_new, there)
-        first = np.searchsorted(recent["time"], time[-1] - max(self.windows.values()), side="right")
+        least = max(int(time[-1]) - max(self.windows.values()), -(2**63))
+        first = np.searchsorted(recent["time"], np.int64(least), side="right")
         self._recent = {name: values[first:] for name, values in recent.items()}
         return pl.DataFrame({path: columns[path].cast(dtype) for path, dtype in schema.items()})
 
@@ -172,10 +173,10 @@ class ContextFeatures:
         for entity in self.entities:
             key = keys[f"entity {entity.name}"]
             there, name = key != 0, f"context.{entity.name}"
+            line = Timeline(recent[f"entity {entity.name}"], recent["time"], max(self.windows.values()))
             (count, since), self._visits[entity.name] = _visit(self._visits[entity.name], key, time)
             columns[f"{name}.count"] = _nullable(count, there)
             columns[f"{name}.since"] = _nullable(since.to_numpy() / 1000, there & since.is_not_null().to_numpy())
-            line = Timeline(recent[f"entity {entity.name}"], recent["time"], max(self.windows.values()))
             for window, width in self.windows.items():
                 columns[f"{name}.count_{window}"] = _nullable(line.counts(width)[new], there)
                 for column in entity.distinct:
@@ -194,8 +195,11 @@ def _times(events: pl.DataFrame, last: NDArray[np.int64]) -> NDArray[np.int64]:
         raise ValueError(
             f"column 'time' has type {time.dtype}{nulls}, expected integers (ms since 1970 UTC) without nulls"
         )
-    times = np.concatenate([last, time.to_numpy().astype(np.int64)])
-    for row in np.flatnonzero(np.diff(times) < 0)[:1]:
+    if (whole := widened(time)).dtype != pl.Int64 and len(time):
+        beyond = time.filter(time.cast(pl.Int64, strict=False).is_null())
+        raise ValueError(f"column 'time' holds {beyond[0]!r} ms, expected times of 64 bits")
+    times = np.concatenate([last, whole.to_numpy().astype(np.int64)])
+    for row in np.flatnonzero(times[1:] < times[:-1])[:1]:
         event = f"event {row + 1 - len(last)} is at {times[row + 1]} ms, the one before it at {times[row]} ms"
         raise ValueError(f"{event}: expected events in order of time")
     return times[len(last) :]
@@ -205,9 +209,7 @@ def _first_filled(events: pl.DataFrame, columns: Sequence[str]) -> Hashes:
     """The hash of the first of several columns that is filled, uint64 [n]; 0 where none is."""
     hashes = np.zeros(len(events), np.uint64)
     for column in reversed([column for column in columns if column in events.columns]):
-        values = events[column]
-        if isinstance(values.dtype, pl.Categorical | pl.Enum):
-            values = values.cast(pl.String)
+        values = widened(events[column])
         if not (values.dtype.is_integer() or values.dtype in (pl.String, pl.Null)):
             raise ValueError(
                 f"column {column!r} has type {values.dtype}, expected strings or integers (a key of the context)"
@@ -227,7 +229,7 @@ def _visit(visits: pl.DataFrame, keys: Hashes, time: NDArray[np.int64]) -> tuple
     past = rows.join(visits, on="keys", how="left", maintain_order="left")
     before = past.select(
         pl.int_range(pl.len()).over("keys") + pl.col("count").fill_null(0),
-        pl.col("last") - pl.col("last").shift(1).over("keys").fill_null(pl.col("last_right")),
+        pl.col("last").cast(pl.Float64) - pl.col("last").shift(1).over("keys").fill_null(pl.col("last_right")),
     )
     latest = rows.with_columns(count=pl.lit(1, pl.Int64)).select(_VISITS.keys())
     visits = pl.concat([visits, latest]).group_by("keys").agg(pl.col("count").sum(), pl.col("last").max()).sort("keys")

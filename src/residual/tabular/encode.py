@@ -6,8 +6,9 @@ Told in `book/part3/encoding.md`. Which columns there are and what kind of thing
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -17,14 +18,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from residual.ocsf.schema import Feature
 from residual.storage import read_state, write_state
-from residual.tabular.categories import Categories
+from residual.tabular.categories import FIRST, Categories
 from residual.tabular.cells import State, part_of
 from residual.tabular.columns import Chunk, Column
 from residual.tabular.numbers import Scaling
 
 Table = pl.DataFrame | pl.LazyFrame
 VERSION = 1  # of a saved state
-ROWS = 1 << 16  # encoded at a time
+ROWS = 1 << 14  # encoded at a time
+LARGEST = 2**31 - 1 - FIRST  # number of a column's values: codes are int32
 UNEXPECTED = "unexpected"  # the name of the first numeric output
 
 
@@ -60,8 +62,8 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     it is cut; and what `transform` makes of a row depends on no other row. What depends on an event's past is added to
     the table beforehand, by `ContextFeatures`.
 
-    A table is a DataFrame, or a LazyFrame that scans files: it is read slice by slice, so it must give its rows in the
-    same order each time, and anything but a scan with a selection would be done again for each slice.
+    A table is a DataFrame, or a LazyFrame, which must give its rows in the same order each time. What was fitted, and
+    what `save` writes, is by the settings and the dictionary of that time, whatever becomes of them until the next fit.
 
     Args:
         features: the dictionary, by path.
@@ -109,7 +111,7 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         if not hasattr(self, "columns_"):
             self._start()
         ignored = self._check(X)
-        for frame in _frames(X, self.features):
+        for frame in _frames(X, self.columns_):
             chunk = Chunk(frame)
             for column in self.columns_.values():
                 if cells := column.cells(chunk):
@@ -131,7 +133,7 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         numeric = np.zeros((_height(X), len(self.numeric_names_)), np.float32)
         categorical = np.zeros((len(numeric), len(self.categorical_names_)), np.int32)
         start = 0
-        for frame in _frames(X, self.features):
+        for frame in _frames(X, self.columns_):
             chunk, rows = Chunk(frame), slice(start, start + len(frame))
             first_numeric, first_code = 1, 0  # after "unexpected"
             for column in self.columns_.values():
@@ -153,7 +155,7 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         """
         check_is_fitted(self)
         ignored = self._check(X)
-        for frame in _frames(X, self.features):
+        for frame in _frames(X, self.columns_):
             yield replace(self.transform(frame), ignored=ignored)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
@@ -172,8 +174,8 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         """Write settings, dictionary and all that was learned to one file, whole or not at all."""
         check_is_fitted(self)
         state: State = {
-            "settings": self._settings(),
-            "kinds": {name: feature.kind for name, feature in self.features.items()},
+            "settings": self.settings_,
+            "kinds": {name: column.feature.kind for name, column in self.columns_.items()},
             "rows": self.rows_,
             "ignored": self.ignored_,
         }
@@ -201,19 +203,18 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     def __sklearn_is_fitted__(self) -> bool:
         return bool(getattr(self, "rows_", 0))
 
-    def _settings(self) -> dict[str, Any]:
-        return {name: value for name, value in self.get_params(deep=False).items() if name != "features"}
-
     def _start(self) -> None:
         if self.scaling not in ("robust", "quantile"):
             raise ValueError(f"scaling must be 'robust' or 'quantile', got {self.scaling!r}")
         for name in ("vocabulary", "buckets", "grams"):
-            if not (isinstance(value := getattr(self, name), int) and value >= 1):
-                raise ValueError(f"{name} must be a whole number from 1, got {value!r}")
+            if not (isinstance(value := getattr(self, name), int) and 1 <= value <= LARGEST):
+                raise ValueError(f"{name} must be a whole number from 1 to {LARGEST}, got {value!r}")
         for path, feature in self.features.items():
             if feature.path != path:
                 raise ValueError(f"features[{path!r}] has path {feature.path!r}, expected the same")
-        self.columns_ = {path: Column(self.features[path], **self._settings()) for path in sorted(self.features)}
+        self.settings_ = self.get_params(deep=False)
+        features = self.settings_.pop("features")
+        self.columns_ = {path: Column(features[path], **self.settings_) for path in sorted(features)}
         self.rows_ = 0
         self.ignored_ = ()
         self.n_features_in_ = len(self.columns_)
@@ -223,9 +224,9 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     def _lay_out(self) -> None:
         columns = self.columns_.values()
         self.numeric_names_ = [UNEXPECTED, *(name for column in columns for name in column.numeric_names())]
-        codes = {name: count for column in columns for name, count in column.cardinalities().items()}
-        self.categorical_names_ = list(codes)
-        self.cardinalities_ = np.array(list(codes.values()), np.int64)
+        codes = [code for column in columns for code in column.cardinalities().items()]
+        self.categorical_names_ = [name for name, _ in codes]
+        self.cardinalities_ = np.array([count for _, count in codes], np.int64)
 
     def _check(self, table: Table) -> tuple[str, ...]:
         if not isinstance(table, pl.DataFrame | pl.LazyFrame):
@@ -239,14 +240,20 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         return tuple(sorted(schema.keys() - self.columns_.keys()))
 
 
-def _frames(table: Table, features: Mapping[str, Feature]) -> Iterator[pl.DataFrame]:
+def _frames(table: Table, columns: Mapping[str, Column]) -> Iterator[pl.DataFrame]:
     """The rows of a table, some at a time, in order, with the columns that the dictionary knows.
 
-    A lazy table is read slice by slice: `collect_batches` reads ahead, and its buffers take more than all the rest.
+    A slice of one scan of Parquet skips what is before it. A slice of anything else, such as many scans together, does
+    all of that again; there batches are read ahead, small ones, because polars holds a number of them.
     """
-    lazy = table.lazy().select([name for name in table.collect_schema().names() if name in features])
-    for start in range(0, _height(table), ROWS):
-        yield lazy.slice(start, ROWS).collect()
+    lazy = table.lazy().select([name for name in table.collect_schema().names() if name in columns])
+    plan = lazy.explain() if isinstance(table, pl.LazyFrame) else "in memory"
+    if plan == "in memory" or plan.count(" SCAN ") == plan.count("Parquet SCAN ") == 1:
+        yield from (lazy.slice(start, ROWS).collect() for start in range(0, _height(table), ROWS))
+    else:
+        batches = iter(lazy.collect_batches(chunk_size=max(ROWS // 8, 1)))
+        while some := list(islice(batches, 8)):
+            yield pl.concat(some)
 
 
 def _height(table: Table) -> int:

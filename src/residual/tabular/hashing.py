@@ -47,11 +47,24 @@ def mix(values: Hashes) -> Hashes:
 
 
 def hash_values(values: pl.Series) -> Hashes:
-    """Hash a series of strings or integers without nulls: uint64 [n]. The integer 7 and the string "7" differ."""
+    """Hash a series of strings or integers without nulls: uint64 [n].
+
+    Equal integers of all types have one hash. The integer 7 and the string "7" differ.
+    """
     if values.dtype.is_integer():
-        whole = values.to_numpy().astype(np.int64)  # those from 2^63 on wrap, one-to-one
-        return mix(whole.view(np.uint64) + _STEP)
+        return hash_integers(values)
     return np.concatenate([np.zeros(0, np.uint64), *(_hash_block(*block) for block in packed(values))])
+
+
+def hash_integers(values: pl.Series) -> Hashes:
+    """Hash integers, or their decimal digits as strings, without nulls: uint64 [n]."""
+    whole = values.cast(pl.Int64, strict=False)
+    if whole.null_count():  # those from 2^63 on wrap
+        whole = whole.fill_null(values.cast(pl.UInt64, strict=False).reinterpret(signed=True))
+    hashes = mix(whole.fill_null(0).to_numpy().view(np.uint64) + _STEP)
+    if whole.null_count():  # those of more than 64 bits are taken for strings
+        hashes[whole.is_null().to_numpy()] = hash_values(values.filter(whole.is_null()).cast(pl.String))
+    return hashes
 
 
 def combine(first: Hashes, second: Hashes) -> Hashes:

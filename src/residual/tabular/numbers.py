@@ -3,6 +3,7 @@
 from typing import Literal, TypeAlias
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from residual.tabular.cells import Cells, Floats, Part, State, stacked
@@ -13,7 +14,7 @@ SKEWED = 1.0  # a column whose skewness is beyond this is taken in logarithms, i
 FARTHEST = 100.0  # a robustly scaled number goes no farther than this from the median, in interquartile ranges
 STEPS = 256  # between quantiles 0 and 1
 _QUARTERS = np.array([0.01, 0.25, 0.5, 0.75, 0.99])
-_HOUR_MS, _DAY_MS, _MONDAY_MS = 3_600_000, 86_400_000, 4 * 86_400_000  # 5 January 1970 was the first Monday
+_DAY_MS, _WEEK_MS, _MONDAY_MS = 86_400_000, 7 * 86_400_000, 4 * 86_400_000  # 5 January 1970 was the first Monday
 
 
 class Present(Part):
@@ -40,9 +41,9 @@ class Cycle(Part):
     numeric_names = (":hour_sin", ":hour_cos", ":week_sin", ":week_cos")
 
     def numeric(self, cells: Cells) -> NDArray[np.float32]:
-        time = cells.values.to_numpy().astype(np.int64)
+        time = _since_monday(cells.values)
         day = 2 * np.pi * ((time % _DAY_MS) / _DAY_MS)
-        week = 2 * np.pi * (((time - _MONDAY_MS) % (7 * _DAY_MS)) / (7 * _DAY_MS))
+        week = 2 * np.pi * (time / _WEEK_MS)
         return stacked(np.sin(day), np.cos(day), np.sin(week), np.cos(week))
 
 
@@ -64,7 +65,7 @@ class Scaled(Part):
 
     def values(self, cells: Cells) -> Floats:
         """The numbers to scale, float64 [n]; NaN where there is none."""
-        return cells.values.to_numpy().astype(np.float64)
+        return cells.values.cast(pl.Float64).to_numpy()
 
     def update(self, cells: Cells) -> None:
         values = self.values(cells)
@@ -114,7 +115,7 @@ class Length(Scaled):
     """How many things are in a list, scaled."""
 
     def values(self, cells: Cells) -> Floats:
-        return cells.values.list.len().to_numpy().astype(np.float64)
+        return cells.values.list.len().cast(pl.Float64).to_numpy()
 
 
 class Age(Scaled):
@@ -123,7 +124,13 @@ class Age(Scaled):
     numeric_names = (":after",)
 
     def values(self, cells: Cells) -> Floats:
-        return (cells.values.to_numpy() - cells.time) / 1000
+        return (super().values(cells) - cells.time) / 1000
+
+
+def _since_monday(time: pl.Series) -> NDArray[np.int64]:
+    """Milliseconds since the last Monday 00:00, UTC, of milliseconds since 1970: int64 [n]."""
+    whole = time.to_numpy() if time.dtype == pl.Int64 else np.array(time.to_list(), object)
+    return ((whole % _WEEK_MS - _MONDAY_MS) % _WEEK_MS).astype(np.int64)
 
 
 def _logarithm(values: Floats) -> Floats:

@@ -22,18 +22,24 @@ class Timeline:
     Args:
         entity: uint64 [n].
         time: int64 [n] in ms, never falling.
-        longest: the longest width that will be asked for, in ms.
+        longest: the longest width that will be asked for, in ms. A longer gap between events of an entity is this and
+            1 ms on the axis, which keeps far times in reach of int64.
+
+    Raises:
+        ValueError: for more events than an axis can hold, which are 2^63 ms over `longest`.
     """
 
     def __init__(self, entity: Hashes, time: Times, longest: int) -> None:
+        if len(time) * (longest + 1) >= 2**63:
+            raise ValueError(f"expected fewer events or a shorter window, got {len(time)} and {longest} ms")
         self.order = np.argsort(entity, kind="stable")
-        ordered = entity[self.order]
-        new = np.diff(ordered, prepend=~ordered[:1]) != 0
+        self.entity, self.time = entity[self.order], time[self.order]
+        new = np.diff(self.entity, prepend=~self.entity[:1]) != 0
         self.first = np.maximum.accumulate(np.where(new, np.arange(len(new)), 0))  # row where the entity begins
-        since = time - time[:1].sum()
-        self.start = (np.cumsum(new) - 1) * (int(since[-1:].sum()) + longest + 1)  # of the entity, on the axis
-        self.axis = self.start + since[self.order]
-        self.entity = ordered
+        gap = np.diff(self.time.view(np.uint64), prepend=self.time[:1].view(np.uint64))  # unsigned it cannot overflow
+        gap[new] = longest + 1
+        self.axis = np.cumsum(np.minimum(gap, np.uint64(longest + 1)).astype(np.int64))
+        self.start = self.axis[self.first]  # of the entity, on the axis
 
     def counts(self, width: int) -> Counts:
         """How many earlier rows of its entity each row has within `width`: int64 [n], in the order of the rows."""

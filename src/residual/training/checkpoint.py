@@ -1,18 +1,18 @@
-"""The state of a training run on disk, and the check that a state fits its network.
+"""The state of a training run on disk.
 
 Told in `book/part2/training.md`.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from residual.storage import read_tensors, write_tensors
 from residual.training.recipe import Recipe
+from residual.training.states import bare, fitted
 
 WHAT = "a whole checkpoint of a training run (remove the file to train from the start)"
 
@@ -26,8 +26,11 @@ class History:
 
 
 def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe, history: History) -> None:
-    """Write weights, momentum, recipe and history to one safetensors file, whole or not at all."""
-    tensors = {f"model.{key}": value for key, value in model.state_dict().items()}
+    """Write weights, momentum, recipe and history to one safetensors file, whole or not at all.
+
+    It is the same file for a network that is compiled, or wrapped in DataParallel, and continues it with or without.
+    """
+    tensors = {f"model.{key}": value for key, value in bare(model.state_dict()).items()}
     for i, parameter in enumerate(model.parameters()):
         momentum = optimizer.state[parameter].get("momentum_buffer")
         if momentum is not None:  # there is none with momentum=0, nor for a frozen parameter
@@ -58,32 +61,10 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.SGD, re
         if saved[name] != value:
             raise ValueError(f"{path}: checkpoint was made with {name}={saved[name]!r}, this run has {value!r}")
     weights = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
-    check_fits(path, weights, model)
-    model.load_state_dict(weights)
+    model.load_state_dict(fitted(path, bare(weights), model))
     for i, parameter in enumerate(model.parameters()):
         if f"momentum.{i}" in tensors:
             layout = torch.channels_last if parameter.dim() == 4 else torch.contiguous_format
             momentum = tensors[f"momentum.{i}"].to(parameter.device, memory_format=layout, copy=True)
             optimizer.state[parameter]["momentum_buffer"] = momentum
     return history
-
-
-def check_fits(path: Path, saved: Mapping[str, Tensor], model: nn.Module) -> None:
-    """Compare a state dict read from `path` with that of `model`.
-
-    Raises:
-        ValueError: naming every key that is missing, unexpected, or of another shape.
-    """
-    wanted = model.state_dict()
-    differences = {
-        "missing": [key for key in wanted if key not in saved],
-        "unexpected": [key for key in saved if key not in wanted],
-        "of another shape": [
-            f"{key} {tuple(saved[key].shape)} instead of {tuple(value.shape)}"
-            for key, value in wanted.items()
-            if key in saved and saved[key].shape != value.shape
-        ],
-    }
-    if any(differences.values()):
-        text = "; ".join(f"{len(keys)} {what}: {', '.join(keys)}" for what, keys in differences.items() if keys)
-        raise ValueError(f"{path}: weights are not those of this {type(model).__name__}: {text}")

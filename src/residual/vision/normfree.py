@@ -36,6 +36,7 @@ class NormFreeBlock(nn.Module):
             nn.init.zeros_(convolution.bias)
         self.scale = nn.Parameter(torch.zeros(()))
         self.downsample = shortcut_for(shortcut, in_channels, channels, stride, normalize=False)
+        self.projects = isinstance(self.downsample, ProjectionShortcut)
 
     def zero_branch(self) -> None:
         """Make the branch return zeros, so that the block starts as the identity, as a new block does."""
@@ -55,4 +56,4 @@ class NormFreeBlock(nn.Module):
             return out
         if self.downsample is None:
             return x + out
-        return out + self.downsample(activated if isinstance(self.downsample, ProjectionShortcut) else x)
+        return out + self.downsample(activated if self.projects else x)

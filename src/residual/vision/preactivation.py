@@ -33,6 +33,7 @@ class PreActBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.conv2 = conv3x3(channels, channels)
         self.downsample = shortcut_for(shortcut, in_channels, channels, stride, normalize=False)
+        self.projects = isinstance(self.downsample, ProjectionShortcut)
 
     def zero_branch(self) -> None:
         """Make the branch return zeros, so that the block starts as the identity."""
@@ -52,4 +53,4 @@ class PreActBlock(nn.Module):
             return out
         if self.downsample is None:
             return x + out
-        return out + self.downsample(activated if isinstance(self.downsample, ProjectionShortcut) else x)
+        return out + self.downsample(activated if self.projects else x)

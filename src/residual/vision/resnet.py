@@ -25,7 +25,8 @@ class ResNet(nn.Module):
     """A residual network for images: (N, in_channels, H, W) -> logits (N, num_classes).
 
     Stage i has `width` * 2^i channels in its convolutions; every stage but the first halves height and width. Images of
-    any size go through, because the last feature map is averaged over all its positions.
+    any size go through, because the last feature map is averaged over all its positions. `torch.export`,
+    `torch.fx.symbolic_trace` and `torch.jit.script` take it; what the last two make no longer checks its images.
 
     Args:
         block: the kind of block.
@@ -102,8 +103,9 @@ class ResNet(nn.Module):
         """The embedding that the linear layer reads: (N, in_channels, H, W) -> (N, fc.in_features)."""
         self._check(images)
         x = self.stem(images)
-        for stage in self.stages:
-            x = self.get_submodule(stage)(x)
+        for name, stage in self.named_children():
+            if name in self.stages:
+                x = stage(x)
         if self.preactivated:
             x = F.relu(self.bn1(x), inplace=True)
         return torch.flatten(F.adaptive_avg_pool2d(x, 1), 1)
@@ -113,13 +115,25 @@ class ResNet(nn.Module):
         return logits
 
     def _check(self, images: Tensor) -> None:
-        expected = f"(N, {self.in_channels}, H, W)"
-        if images.ndim != 4 or images.shape[1] != self.in_channels:
-            raise ValueError(f"images must have shape {expected}, got {tuple(images.shape)}")
-        if not images.is_floating_point():
-            raise ValueError(f"images must be floating point, as {self.conv1.weight.dtype}, got {images.dtype}")
-        if images.dtype != self.conv1.weight.dtype and not torch.is_autocast_enabled(images.device.type):
-            raise ValueError(f"images must have the weights' dtype, {self.conv1.weight.dtype}, got {images.dtype}")
+        if not torch.jit.is_scripting():  # type: ignore[attr-defined]
+            check_images(self, images)
+
+
+def check_images(net: ResNet, images: Tensor) -> None:
+    """Refuse what `net` cannot read; what torch.fx passes through a net to trace it has no shape yet, and is let by.
+
+    Raises:
+        ValueError: for images of another rank, dtype or number of channels than the net's.
+    """
+    if isinstance(images, torch.fx.Proxy):
+        return
+    if images.ndim != 4 or images.shape[1] != net.in_channels:
+        raise ValueError(f"images must have shape (N, {net.in_channels}, H, W), got {tuple(images.shape)}")
+    dtype = net.conv1.weight.dtype
+    if not images.is_floating_point():
+        raise ValueError(f"images must be floating point, as {dtype}, got {images.dtype}")
+    if images.dtype != dtype and not torch.is_autocast_enabled(images.device.type):
+        raise ValueError(f"images must have the weights' dtype, {dtype}, got {images.dtype}")
 
 
 def check_network(net: Any, *, zero_init_residual: bool) -> None:

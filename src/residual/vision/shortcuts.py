@@ -51,8 +51,9 @@ class ProjectionShortcut(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         if self.subsample > 1:
             x = x[:, :, :: self.subsample, :: self.subsample]
-        projected: Tensor = super().forward(x)
-        return projected
+        for layer in self:  # `super().forward(x)` is nothing that torch.jit.script can read
+            x = layer(x)
+        return x
 
 
 def shortcut_for(

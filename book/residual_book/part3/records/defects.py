@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from residual.ocsf.checks import check
 from residual.ocsf.events import dicts
 from residual.ocsf.schema import CLASSES
 from residual.ocsf.validate import faults
@@ -98,12 +97,12 @@ def notice(events: Sequence[tuple[str, Event]], *, seed: int) -> dict[str, Notic
     for defect, plant in DEFECTS.items():
         rng = np.random.default_rng(seed)
         by_schema = by_any = 0
-        for name, event in events:
+        for _, event in events:
             spoiled = deepcopy(event)
             plant(spoiled, rng)
-            noticed, by_rules = faults(spoiled), list(check(spoiled, name))
+            noticed = faults(spoiled)
             by_any += bool(noticed)
-            by_schema += any(fault not in by_rules for fault in noticed)
+            by_schema += any(not fault.by_rule for fault in noticed)
         shares[defect] = Noticed(by_schema / len(events), by_any / len(events))
     return shares
 

@@ -52,7 +52,7 @@ class Neighbors(Timeline):
 
     def gaps(self) -> Array:
         """Logarithm of the milliseconds since the entity's last event; that of a day for its first."""
-        gap = np.diff(self.axis, prepend=self.axis[:1]).astype(np.float64)
+        gap = np.diff(self.time, prepend=self.time[:1]).astype(np.float64)
         gap[self.first == np.arange(len(gap))] = 24 * HOUR
         return self._in_rows(np.log(np.maximum(gap, 1)))
 

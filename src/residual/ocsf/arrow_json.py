@@ -1,0 +1,237 @@
+"""A batch of JSON objects parsed by Arrow, which is quick and strict, into a table that has lost nothing.
+
+Arrow refuses values of two kinds in one place and a name that comes twice. What it would change without a word (text
+that looks like a time, whole numbers too large for its type, NaN, bytes that are no UTF-8) is refused here, and so is
+what could exhaust its stack or its memory. Told in `book/part3/records.md`.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+
+from residual.ocsf.casting import EXACT, json_text
+from residual.ocsf.columns import is_text, text_names
+from residual.ocsf.limits import Limits
+from residual.ocsf.records import WRAPPERS, refuse_constant
+
+_BRACKETS = 200  # with so many in a line, it may be deep enough to exhaust Arrow's stack
+_NEW = 2**18  # bytes parsed at a time where the columns are not known yet: each may have many of its own
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
+
+
+class Shapes:
+    """What Arrow found in the batches of a group of files so far, so that it need not find it again.
+
+    Attributes:
+        type: of the objects.
+        has_text: whether there are values that may be any JSON, and so are made text before Arrow sees them.
+    """
+
+    def __init__(self) -> None:
+        self.type: pa.DataType = pa.struct([])
+        self.has_text = False
+
+
+def parse(lines: Sequence[bytes], shapes: Shapes, limits: Limits, *, exact: bool = False) -> pl.DataFrame | None:
+    """One row per line, or None if not every line is one object whose values a table can hold as they are.
+
+    Args:
+        exact: whether it is known that no whole number loses digits beside one with a fraction.
+    """
+    lines = [line.strip() for line in lines]
+    if not all(line.startswith(b"{") and line.endswith(b"}") and _is_flat(line, limits) for line in lines):
+        return None
+    try:
+        if shapes.has_text:
+            lines = _with_text(lines)
+        table = _table(lines, shapes, limits)
+        if not shapes.has_text and (table is None or _has_any_json(pa.struct(table.schema))):
+            shapes.type, shapes.has_text = pa.struct([]), True
+            table = _table(_with_text(lines), shapes, limits)
+    except (ValueError, RecursionError):
+        return None
+    if table is None or table.num_rows != len(lines) or not _is_as_it_was(table, limits, exact):
+        return None
+    return pl.DataFrame(pl.from_arrow(table))
+
+
+def _table(lines: Sequence[bytes], shapes: Shapes, limits: Limits) -> pa.Table | None:
+    """The table of some lines; what is new in them is found part by part, and noted in `shapes`."""
+    data = b"\n".join(lines)
+    if not data.isascii():
+        data.decode()
+    table = _read(data, _hint(shapes.type), "error")
+    if table is not None:
+        return table
+    try:
+        for part in _parts(lines):
+            new = _read(part, _hint(shapes.type, only_text=True), "infer")
+            shapes.type = shapes.type if new is None else _merged(shapes.type, pa.struct(new.schema))
+            if new is None or _leaves(shapes.type) > 2 * limits.columns:
+                return None
+    except TypeError:
+        return None
+    return _read(data, _hint(shapes.type), "error")
+
+
+def _is_flat(line: bytes, limits: Limits) -> bool:
+    """Whether the objects and arrays of a line are not too deep inside each other for Arrow."""
+    if line.count(b"{") + line.count(b"[") <= _BRACKETS:
+        return True
+    depth = deepest = 0
+    for bracket in _STRING.sub(b"", line).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"{[" else -1
+        deepest = max(deepest, depth)
+    return deepest <= limits.depth
+
+
+def _parts(lines: Sequence[bytes]) -> Iterator[bytes]:
+    """Some lines at a time."""
+    part: list[bytes] = []
+    size = 0
+    for line in lines:
+        part.append(line)
+        size += len(line)
+        if size >= _NEW:
+            yield b"\n".join(part)
+            part, size = [], 0
+    yield b"\n".join(part)
+
+
+def _read(data: bytes, shape: pa.DataType, unexpected: str) -> pa.Table | None:
+    """The table of some lines, None where Arrow refuses them. Fields that `shape` has not: "error" or "infer"."""
+    options = pj.ParseOptions(explicit_schema=pa.schema(list(shape)), unexpected_field_behavior=unexpected)
+    reading = pj.ReadOptions(use_threads=False, block_size=len(data) + 1)
+    try:
+        return pj.read_json(pa.BufferReader(data), read_options=reading, parse_options=options)
+    except pa.ArrowException:
+        return None
+
+
+def as_text(value: object) -> str:
+    """Any JSON value as compact text; a whole number is written without a point.
+
+    Raises:
+        ValueError: for a number beyond the range of floating-point numbers.
+    """
+    return json_text(_TEXT_DECODER.decode(json.dumps(value)))
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is too large")
+    return int(number) if number.is_integer() and abs(number) < EXACT else number
+
+
+_TEXT_DECODER = json.JSONDecoder(parse_constant=refuse_constant, parse_float=_number)
+
+
+def _with_text(lines: Sequence[bytes]) -> list[bytes]:
+    """Lines in which the values that may be any JSON are text.
+
+    Raises:
+        ValueError: where one is no JSON.
+    """
+    data = b"\n".join(lines)
+    names = [mark + name + '"' for name in text_names() for mark in '".' if (mark + name + '"').encode() in data]
+    if not names:
+        return list(lines)
+    any_json = re.compile("(?:" + "|".join(map(re.escape, names)) + r')\s*+:\s*+(?!["n])')
+    return [_line_with_text(line.decode(), any_json).encode() for line in lines]
+
+
+def _line_with_text(line: str, any_json: re.Pattern[str]) -> str:
+    at, done = 0, []
+    while found := any_json.search(line, at):
+        value, end = _TEXT_DECODER.raw_decode(line, found.end())
+        done += [line[at : found.end()], json.dumps(json_text(value))]
+        at = end
+    return "".join([*done, line[at:]])
+
+
+def _has_any_json(shape: pa.DataType, path: str = "") -> bool:
+    """Whether there is something else than text where any JSON may be."""
+    if path and is_text(path):
+        return not (pa.types.is_string(shape) or pa.types.is_null(shape))
+    if pa.types.is_list(shape):
+        return _has_any_json(shape.value_type, f"{path}[]")
+    return pa.types.is_struct(shape) and any(_has_any_json(field.type, field.name) for field in shape)
+
+
+def _hint(shape: pa.DataType, *, only_text: bool = False) -> pa.DataType | None:
+    """A type as Arrow may be told it: null is taken for text, which may be null too. None where there is no text."""
+    if pa.types.is_struct(shape):
+        inside = [(field.name, _hint(field.type, only_text=only_text)) for field in shape]
+        return pa.struct([(name, inner) for name, inner in inside if inner is not None])
+    if pa.types.is_list(shape):
+        inner = _hint(shape.value_type, only_text=only_text)
+        return None if inner is None else pa.list_(inner)
+    if pa.types.is_null(shape):
+        return None if only_text else pa.string()
+    return shape if pa.types.is_string(shape) or not only_text else None
+
+
+def _merged(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    """The type of the values of both.
+
+    Raises:
+        TypeError: if they are of two kinds.
+    """
+    one, other = (pa.string() if pa.types.is_timestamp(shape) else shape for shape in (one, other))
+    if pa.types.is_struct(one) and pa.types.is_struct(other):
+        inside = {field.name: field.type for field in one}
+        for field in other:
+            inside[field.name] = _merged(inside.get(field.name, pa.null()), field.type)
+        return pa.struct(list(inside.items()))
+    if pa.types.is_list(one) and pa.types.is_list(other):
+        return pa.list_(_merged(one.value_type, other.value_type))
+    if pa.types.is_null(one) or pa.types.is_null(other):
+        shape = other if pa.types.is_null(one) else one
+        if pa.types.is_struct(shape):
+            return _merged(pa.struct([]), shape)
+        return pa.list_(_merged(pa.null(), shape.value_type)) if pa.types.is_list(shape) else shape
+    if one == other:
+        return one
+    if {one, other} == {pa.int64(), pa.float64()}:
+        return pa.float64()
+    raise TypeError(f"{one} and {other}")
+
+
+def _leaves(shape: pa.DataType) -> int:
+    if pa.types.is_list(shape):
+        return _leaves(shape.value_type)
+    return sum(_leaves(field.type) for field in shape) if pa.types.is_struct(shape) else 1
+
+
+def _depth(shape: pa.DataType) -> int:
+    if pa.types.is_list(shape):
+        return 1 + _depth(shape.value_type)
+    return 1 + max((_depth(field.type) for field in shape), default=0) if pa.types.is_struct(shape) else 0
+
+
+def _is_as_it_was(table: pa.Table, limits: Limits, exact: bool) -> bool:
+    """Whether the values are those of the lines, and each line an event, and none is nested too deeply."""
+    if any(field.name in WRAPPERS and pa.types.is_list(field.type) for field in table.schema):
+        return False
+    if _depth(pa.struct(list(table.schema))) > limits.depth:
+        return False
+    return all(_is_exact(chunk, exact) for column in table.columns for chunk in column.chunks)
+
+
+def _is_exact(values: pa.Array, exact: bool) -> bool:
+    """Whether all numbers with a fraction are numbers, and, if not known, small enough for a whole one to be exact."""
+    if pa.types.is_struct(values.type):
+        return all(_is_exact(values.field(place), exact) for place in range(values.type.num_fields))
+    if pa.types.is_list(values.type):
+        return _is_exact(values.values, exact)
+    if not pa.types.is_floating(values.type):
+        return True
+    good = pc.is_finite(values) if exact else pc.less(pc.abs(values), EXACT)
+    return pc.all(good).as_py() is not False
