@@ -1,9 +1,10 @@
 """A million simulated events: simulate, validate, read and encode them, with time and peak memory of each step.
 
-Reading is done beside pyarrow and duckdb, which answer the same question; encoding beside scikit-learn's
-ColumnTransformer with equivalent transformers on the same columns and rows. Peers take turns with us, so that a machine
-that slows down slows all of them. Each step runs in a process of its own, for its peak memory. scikit-learn gets a few
-chunks only, because a million events would take it half an hour. Takes about ten minutes on two idle cores.
+Parquet is read beside pyarrow and duckdb, which answer the same question, and JSON Lines beside polars; encoding beside
+scikit-learn's ColumnTransformer with equivalent transformers on the same columns and rows. Peers take turns with us, so
+that a machine that slows down slows all of them. Each step runs in a process of its own, for its peak memory.
+scikit-learn gets a few chunks only, because a million events would take it half an hour. Takes about ten minutes on two
+idle cores.
 """
 
 import argparse
@@ -15,14 +16,14 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from parts.ocsf_columns import peer
-from parts.ocsf_reading import READERS, columns
+from parts.ocsf_reading import JSON_READERS, READERS, columns, written_as_json
 
 from residual.ocsf.bulk import validate_folder
 from residual.ocsf.read import read
@@ -65,6 +66,37 @@ def step_read(folder: Path, users: int, *, reader: str) -> Step:
     names = columns(folder / "events")
     seconds, totals = timed(lambda: READERS[reader](folder / "events", names))
     return {"seconds": seconds, "columns": len(names), "total": sum(totals.values()), "peak_gib": peak_gib()}
+
+
+def step_write_json(folder: Path, users: int) -> Step:
+    seconds, events = timed(lambda: written_as_json(folder / "events", folder / "json"))
+    return {"seconds": seconds, "events": events, "peak_gib": peak_gib()}
+
+
+def step_read_json(folder: Path, users: int, *, reader: str) -> Step:
+    seconds, total = timed(lambda: JSON_READERS[reader](folder / "json"))
+    return {"seconds": seconds, "total": total, "peak_gib": peak_gib()}
+
+
+def in_turns(step: str, readers: Collection[str], folder: Path, users: int) -> dict[str, list[Step]]:
+    """The steps of each reader, who begins changing with the round.
+
+    Raises:
+        RuntimeError: where two give different answers.
+    """
+    found: dict[str, list[Step]] = {reader: [] for reader in readers}
+    for i in range(ROUNDS):
+        first = i % len(found)
+        for reader in [*found][first:] + [*found][:first]:
+            found[reader].append(alone(f"{step} {reader}", folder, users))
+    if len({one["total"] for of_one in found.values() for one in of_one}) != 1:
+        raise RuntimeError("the readers must give the same answer")
+    return found
+
+
+def middle(steps: Sequence[Step]) -> Step:
+    """The step of the median time."""
+    return sorted(steps, key=lambda one: one["seconds"])[len(steps) // 2]
 
 
 def _table(folder: Path) -> pl.LazyFrame:
@@ -139,16 +171,13 @@ def main() -> None:
             content[step] = alone(step, folder, options.users)
             events = content["simulate"]["events"]
             print(told(step, content[step], events), flush=True)
-        readings: dict[str, list[Step]] = {reader: [] for reader in READERS}
-        for i in range(ROUNDS):
-            for reader in list(READERS)[i % 3 :] + list(READERS)[: i % 3]:
-                readings[reader].append(alone(f"read {reader}", folder, options.users))
-        if len({one["total"] for of_one in readings.values() for one in of_one}) != 1:
-            raise RuntimeError("the readers must give the same answer")
-        content["read"] = readings
-        for reader, found in readings.items():
-            middle = sorted(found, key=lambda one: one["seconds"])[len(found) // 2]
-            print(told(f"read, {reader}", middle, events), f"{middle['columns']} columns", flush=True)
+        content["read"] = in_turns("read", READERS, folder, options.users)
+        for reader, found in content["read"].items():
+            print(told(f"read, {reader}", middle(found), events), f"{found[0]['columns']} columns", flush=True)
+        content["write_json"] = alone("write_json", folder, options.users)
+        content["read_json"] = in_turns("read_json", JSON_READERS, folder, options.users)
+        for reader, found in content["read_json"].items():
+            print(told(f"read JSON, {reader}", middle(found), content["write_json"]["events"]), flush=True)
         content["encode"] = alone("encode", folder, options.users)
         print(told("encode", content["encode"], events), f"{content['encode']['columns']} columns", flush=True)
         content["encode_by_turns"] = alone("by_turns", folder, options.users)
@@ -157,9 +186,9 @@ def main() -> None:
             one["seconds"][f"ColumnTransformer {step}"] / one["seconds"][f"TableEncoder {step}"]
             for one in content["encode_by_turns"]["rounds"]
         ]
-        low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
+        low, median, high = min(ratios), statistics.median(ratios), max(ratios)
         print(
-            f"{step}: {middle:.1f} times as fast as ColumnTransformer ({len(ratios)} rounds, {low:.1f} to {high:.1f})"
+            f"{step}: {median:.1f} times as fast as ColumnTransformer ({len(ratios)} rounds, {low:.1f} to {high:.1f})"
         )
     if options.out:
         write_record(options.out, content)

@@ -4,6 +4,7 @@ off) or the bytes of its text.
 Every value has to be decoded for it, and the answers must be equal.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from residual.ocsf.events import dicts
 from residual.ocsf.read import read
 
+MOST = 30_000  # events of a class that are read as JSON
 Totals = dict[str, int]
 
 
@@ -91,4 +94,27 @@ def by_duckdb(folder: Path, names: list[str]) -> Totals:
     return totals
 
 
+def written_as_json(folder: Path, out: Path) -> int:
+    """Write a folder as JSON Lines without nulls, at most `MOST` events of each class in a file, and count them."""
+    out.mkdir()
+    count = 0
+    for place in _classes(folder):
+        table = pl.scan_parquet(place / "**/*.parquet", hive_partitioning=False).head(MOST).collect()
+        with (out / f"{place.name.partition('=')[2] or place.name}.jsonl").open("w") as file:
+            file.writelines(f"{json.dumps(event)}\n" for event in dicts(table))
+        count += table.height
+    return count
+
+
+def json_by_residual(folder: Path) -> int:
+    """Our reader, which besides looks at every row; how many rows there are."""
+    return read(folder).events.collect(engine="streaming").height
+
+
+def json_by_polars(folder: Path) -> int:
+    """polars, which takes each file's types from all of its lines."""
+    return sum(pl.read_ndjson(path, infer_schema_length=None).height for path in sorted(folder.glob("*.jsonl")))
+
+
+JSON_READERS = {"residual": json_by_residual, "polars": json_by_polars}
 READERS = {"residual": by_residual, "pyarrow": by_pyarrow, "duckdb": by_duckdb}

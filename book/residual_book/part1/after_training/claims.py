@@ -156,7 +156,7 @@ def _geometric(runs: Sequence[Plateau], value: Callable[[Plateau], float]) -> fl
 def on_plateau(recorded: Sequence[Plateau]) -> None:
     """Check the sentences about the recorded nets, which fit the digits, at the rate that all of them can take."""
     runs = [run for run in recorded if run.peak_lr == RECIPE.peak_lr]
-    check = partial(claims.check, seeds=seeds_of(runs))
+    check = partial(claims.check, seeds=seeds_of(runs), recorded="after-training-digits.json")
     fit = max(run.train_error for run in runs if run.name != "plain-56")
     plain = [run.train_error for run in select(runs, "plain-56")]
     glue_all(errors_fit=fit, errors_plain_56=median(plain), errors_plain_56_worst=max(plain))
@@ -195,7 +195,7 @@ def on_landscapes(recorded: Sequence[Plateau]) -> None:
     runs = [run for run in recorded if run.peak_lr == RECIPE.peak_lr]
     nets = {name: select(runs, name) for name in solutions.NETS}
     usual, zero, plain = nets[f"residual-56, {USUAL}"], nets[f"residual-56, {ZERO}"], nets["plain-56"]
-    check = partial(claims.check, seeds=seeds_of(runs))
+    check = partial(claims.check, seeds=seeds_of(runs), recorded="after-training-digits.json")
     skip, start, far = _times(plain, usual, _rise), _times(usual, zero, _rise), _times(plain, zero, lambda run: run.far)
     depth_zero = _times(zero, nets[f"residual-20, {ZERO}"], _rise)
     glue_all(
@@ -244,7 +244,7 @@ def on_again(again: Plateau, recorded: Sequence[Plateau]) -> None:
     )
     glue_all(again=again.worst, again_recorded=before.worst)
     claims.check(
-        "plateau-repeats", holds=abs(again.worst - before.worst) < 5, value=again.worst - before.worst, seeds=[again.seed], unit="points",
+        "plateau-repeats", holds=abs(again.worst - before.worst) < 5, value=again.worst - before.worst, seeds=[again.seed], recorded="after-training-digits.json", unit="points",
         statement="A recorded net of 20 layers, trained again during this build, loses without its most important block what was recorded, to within 5 points.",
         verdict=no_verdict("veit2016", "section 4.1", "blocks are removed from trained networks one by one"),
     )  # fmt: skip

@@ -110,7 +110,7 @@ def on_record(again: Run, recorded: Sequence[Run]) -> None:
     (before,) = (test_error(run) for run in recorded if key(run) == key(again))
     glue_all(again=test_error(again), again_recorded=before)
     claims.check(
-        "depth-record-repeats", holds=abs(test_error(again) - before) < 5, value=test_error(again) - before, unit="points", seeds=[again.seed],
+        "depth-record-repeats", holds=abs(test_error(again) - before) < 5, value=test_error(again) - before, unit="points", seeds=[again.seed], recorded="depth-digits.json",
         statement="A recorded net of 110 pre-activation layers, trained again during this build, ends within 5 points of its recorded test error.",
         verdict=extended("pytorch2025", "first paragraphs", "a program can be made to repeat its numbers on one machine and version, not across them"),
     )  # fmt: skip
