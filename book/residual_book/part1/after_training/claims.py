@@ -184,7 +184,7 @@ def on_plateau(recorded: Sequence[Plateau]) -> None:
     least = min(usual.worst - zero.worst for depth in DEPTHS for usual, zero in pairs(*_starts(fast, depth)))
     glue_all(saved_fast=least, seeds_fast=len(seeds_of(fast)))
     claims.check(
-        "plateau-rate", holds=least > 0, value=least, unit="points, in the seed and at the depth with the least", seeds=seeds_of(fast),
+        "plateau-rate", holds=least > 0, value=least, unit="points, in the seed and at the depth with the least", seeds=seeds_of(fast), recorded="after-training-digits.json",
         statement="After 40 epochs at the higher rate the block that is missed most costs less with a zero start, too, at both depths and in every recorded seed.",
         verdict=extended(*VEIT_ONE),
     )  # fmt: skip
@@ -227,7 +227,7 @@ def on_landscapes(recorded: Sequence[Plateau]) -> None:
     fast = [run for run in recorded if run.peak_lr == HIGH_RATE]
     turned = min(a.loss_rise / b.loss_rise for a, b in pairs(select(fast, usual[0].name), select(fast, zero[0].name)))
     claims.check(
-        "landscape-rate", holds=turned < 1, value=turned, unit="times the rise with a zero start, in the seed with the least", seeds=seeds_of(fast),
+        "landscape-rate", holds=turned < 1, value=turned, unit="times the rise with a zero start, in the seed with the least", seeds=seeds_of(fast), recorded="after-training-digits.json",
         statement="That order is not general: at ten times the rate there is a recorded seed in which the loss rises less around residual-56 with the usual start.",
         verdict=no_verdict("li2018", "abstract", "training parameters affect the shape of the minimizers"),
     )  # fmt: skip
