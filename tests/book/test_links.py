@@ -142,3 +142,9 @@ def test_diagrams_are_drawn_only_where_there_are_some(site: Path) -> None:
         assert ("mermaid.min.js" in scripts) == has_diagram, name
         assert ("diagrams.js" in scripts) == has_diagram, name
     assert with_diagrams
+
+
+def test_no_table_is_left_as_text(site: Path) -> None:
+    """As it is where a cell gives Markdown and does not say `markdown_format: myst`."""
+    left = {name for name, page in pages(site).items() for p in page.find_all("p") if p.get_text().startswith("| ")}
+    assert left == set()

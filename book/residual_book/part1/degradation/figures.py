@@ -106,7 +106,7 @@ def recorded_and_published(runs: Sequence[Run]) -> Drawing:
         (middle, "Here: test error", "test_error"),
     ):
         _dots(axes, runs, field)
-        axes.set(title=title, xlabel="depth (layers)", xticks=depths(runs), ylim=(0, 30))
+        axes.set(title=title, xlabel="depth (layers)", xticks=depths(runs), ylim=(0, 40))
     left.set_ylabel("error (%)")
     left.legend(loc="upper left")
     right.plot(list(PUBLISHED), list(PUBLISHED.values()), "D-", color=PAPER)
