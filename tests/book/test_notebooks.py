@@ -364,7 +364,8 @@ def full_book(built_book: SmallBook, tmp_path_factory: pytest.TempPathFactory) -
     shutil.copytree(built_book.folder, book.folder, symlinks=True)
     book.page("full", FULL)
     book.contents("full", "chain", "reader", "alone", "appendix")
-    for command in ("init --quiet", "remote add origin git@github.com:reader/tiny-book.git"):
+    origin = "remote add origin git@github.com:reader/tiny-book.git"
+    for command in ("init --quiet", origin, "add requirements.txt"):
         subprocess.run(["git", "-C", book.folder, *command.split()], check=True)
     build = book.build()
     assert build.code == 0, build.output
