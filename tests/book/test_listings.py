@@ -92,7 +92,7 @@ def source_of(file: Path, name: str) -> str:
     text, node = file.read_text(), ast.parse(file.read_text())
     found: ast.AST = node
     for part in name.split("."):
-        found = next(n for n in found.body if getattr(n, "name", None) == part)  # type: ignore[attr-defined]
-    first = min([found, *found.decorator_list], key=lambda n: n.lineno)  # type: ignore[attr-defined]
-    lines = text.splitlines()[first.lineno - 1 : found.end_lineno]  # type: ignore[attr-defined]
+        found = next(n for n in found.body if getattr(n, "name", None) == part)  # type: ignore[attr-defined]  # has a body
+    first = min([found, *found.decorator_list], key=lambda n: n.lineno)  # type: ignore[attr-defined]  # likewise
+    lines = text.splitlines()[first.lineno - 1 : found.end_lineno]  # type: ignore[attr-defined]  # likewise
     return textwrap.dedent("\n".join(lines))

@@ -72,7 +72,7 @@ def validate_folder(
         side_by_side = map
         if processes > 1:
             pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))  # polars does not live through fork
-            side_by_side = stack.enter_context(pool).map  # type: ignore[assignment]
+            side_by_side = stack.enter_context(pool).map  # type: ignore[assignment]  # another map of the same manners
         parts = side_by_side(_checked, pieces, repeat(limits))
         for part in tqdm(parts, unit="piece", disable=not progress):
             report.add(part)

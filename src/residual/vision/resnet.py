@@ -115,7 +115,7 @@ class ResNet(nn.Module):
         return logits
 
     def _check(self, images: Tensor) -> None:
-        if not torch.jit.is_scripting():  # type: ignore[attr-defined]
+        if not torch.jit.is_scripting():  # type: ignore[attr-defined]  # torch's stub lacks it
             check_images(self, images)
 
 
