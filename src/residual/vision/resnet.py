@@ -115,7 +115,8 @@ class ResNet(nn.Module):
         return logits
 
     def _check(self, images: Tensor) -> None:
-        if not torch.jit.is_scripting():  # type: ignore[attr-defined]  # torch's stub lacks it
+        # torch's stub lacks the name; the compiler of `torch.jit.script` takes a second comment on the line for a type
+        if not torch.jit.is_scripting():  # type: ignore[attr-defined]
             check_images(self, images)
 
 
