@@ -204,11 +204,23 @@ def test_a_truncated_parquet_is_a_file_of_unknown_rows(tmp_path: Path) -> None:
     assert_adds_up(table)
     assert (table.summary.files, table.summary.rows_in, table.summary.rows_out) == (3, 1, 1)
     assert table.summary.unknown == {
-        "b.parquet": "no whole Parquet file: parquet: File out of specification: The file must end with PAR1 or PARE",
-        "c.parquet": "no whole Parquet file: parquet: File out of specification: "
-        "A Parquet file must contain a header and footer with at least 12 bytes",
+        "b.parquet": "no whole Parquet file: Parquet magic bytes not found in footer. "
+        "Either the file is corrupted or this is not a parquet file.",
+        "c.parquet": "no whole Parquet file: Parquet file size is 0 bytes",
     }
     assert [reject["rows"] for reject in rejects(table)] == [None, None]
+
+
+def test_a_page_that_promises_a_negative_number_of_values(tmp_path: Path) -> None:
+    whole = write_parquet(tmp_path / "a.parquet", [sign_in(0)]).read_bytes()
+    one, less_than_none = b"\x2c\x15\x02\x15", b"\x2c\x15\x03\x15"  # the beginning of a page's header
+    assert one in whole
+    (tmp_path / "a.parquet").write_bytes(whole.replace(one, less_than_none, 1))
+    table = read(tmp_path)
+    assert_adds_up(table)
+    (reason,) = table.summary.quarantined
+    assert reason.startswith("a page cannot be decoded: ")
+    assert table.events.collect().height == 0
 
 
 def test_a_parquet_with_a_broken_page_is_rejected_whole_and_its_uids_are_free_again(tmp_path: Path) -> None:

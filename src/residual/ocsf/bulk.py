@@ -18,11 +18,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import polars as pl
 from tqdm import tqdm
 
 from residual.ocsf.limits import Limits
-from residual.ocsf.parquet import BROKEN, scan
+from residual.ocsf.parquet import BROKEN, opened
 from residual.ocsf.report import Report
 from residual.ocsf.sources import Rows, Source, sources
 from residual.ocsf.stream import events
@@ -95,7 +94,7 @@ def _pieces(source: Source, limits: Limits) -> Iterator[Source]:
 
 def _pieces_of_parquet(source: Source) -> Iterator[Source]:
     try:
-        rows = scan(source).select(pl.len()).collect().item()
+        rows = opened(source.path).metadata.num_rows
     except BROKEN:  # whoever reads it will say why
         rows = 0
     if rows <= PIECE_ROWS:

@@ -3,7 +3,7 @@
 Told in `book/part3/records.md`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -128,3 +128,13 @@ def typed(partitions: Sequence[tuple[str, str | None]]) -> dict[str, Any]:
 def as_expressions(partitions: Mapping[str, Any]) -> dict[str, pl.Expr]:
     """The columns of partitions for one file."""
     return {key: pl.lit(value, dtype=partition_type(key)) for key, value in partitions.items()}
+
+
+def with_partitions(table: pl.DataFrame, partitions: Mapping[str, Any]) -> pl.DataFrame:
+    """A table with the values of partitions in columns of their own, which `flat` finds by `placeholders`."""
+    return table.with_columns(value.alias(f"\0{key}") for key, value in as_expressions(partitions).items())
+
+
+def placeholders(keys: Iterable[str]) -> dict[str, pl.Expr]:
+    """The columns of partitions for any file that has them."""
+    return {key: pl.col(f"\0{key}") for key in keys}

@@ -5,7 +5,7 @@ Told in `book/part3/records.md`.
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -19,11 +19,11 @@ from residual.ocsf.columns import Columns, is_time, joined, leaves, settled, sha
 from residual.ocsf.flattening import Flat
 from residual.ocsf.limits import Limits
 from residual.ocsf.schema import VERSION, ocsf, required_columns
+from residual.ocsf.seen import Seen
 from residual.ocsf.sources import Source
 
-ROW = "\0row"
-PATH = "\0path"
 UID = "metadata.uid"
+JUDGED = (*required_columns(), UID, "class_uid", "activity_id", "type_uid")  # what `judgement` takes in any file
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,11 @@ class Piece:
     """A Parquet file whose rows go into the table.
 
     Attributes:
-        schema: of the file, with UUIDs told from other bytes.
         partitions: values of its partitions, each in the type of its column.
         without: the rows that do not go in, by number from 0.
     """
 
     path: Path
-    schema: dict[str, pl.DataType]
     rows: int
     partitions: tuple[tuple[str, Any], ...] = ()
     without: tuple[int, ...] = ()
@@ -94,7 +92,7 @@ class Intake:
     Attributes:
         quarantine: open file of JSON Lines that says of each rejected row where it stood, why, and what it was.
         staging: folder for the events of JSON files.
-        seen: every `metadata.uid` of the table with its time, about 150 MB for a million events.
+        seen: every `metadata.uid` of the table with its time.
         keys: of the partitions.
         shapes: what Arrow knows of the JSON files of a group.
     """
@@ -105,7 +103,7 @@ class Intake:
     limits: Limits
     summary: Summary
     pieces: list[Piece] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
+    seen: Seen = field(default_factory=Seen)
     keys: dict[str, None] = field(default_factory=dict)
     shapes: dict[str, Shapes] = field(default_factory=dict)
     _types: dict[str, dict[str, list[pl.DataType]]] = field(default_factory=dict)
@@ -115,16 +113,15 @@ class Intake:
         new = [name for name in types if name not in self.columns.types]
         return new[max(self.limits.columns - len(self.columns.types), 0) :]
 
-    def problems(self, judged: pl.DataFrame, fresh: set[str]) -> Iterator[tuple[int, str]]:
-        """The rows that stay out, and why: a reason, or a uid in `seen` or `fresh`; other uids go in `fresh`."""
-        for row, (reason, uid) in enumerate(zip(judged["reason"].to_list(), judged["uid"].to_list(), strict=True)):
-            if reason is None and uid is not None:
-                if uid in self.seen or uid in fresh:
-                    reason = f"{UID}: seen before"
-                else:
-                    fresh.add(uid)
-            if reason is not None:
-                yield row, reason
+    def problems(self, judged: pl.DataFrame, fresh: Seen) -> pl.Series:
+        """Of each row the reason why it stays out: its own, or a uid in `seen` or `fresh`; other uids go in `fresh`."""
+        first = judged["reason"].is_null() & judged["uid"].is_not_null()
+        keys = judged["uid"].filter(first)
+        again = ~keys.is_first_distinct() | self.seen.holds(keys) | fresh.holds(keys)
+        fresh.add(keys.filter(~again))
+        if not again.any():
+            return judged["reason"]
+        return judged["reason"].scatter(first.arg_true().filter(again), f"{UID}: seen before")
 
     def add(self, piece: Piece) -> None:
         """Add a Parquet file to the table."""

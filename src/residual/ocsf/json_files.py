@@ -98,7 +98,8 @@ def _take(
     if judged:
         all_judged = pl.concat(judged).sort("number")
         numbers = all_judged["number"].to_list()
-        bad |= {numbers[row]: why for row, why in intake.problems(all_judged, intake.seen)}
+        reasons = intake.problems(all_judged, intake.seen)
+        bad |= {number: why for number, why in zip(numbers, reasons.to_list(), strict=True) if why is not None}
         kept = all_judged.filter(~pl.col("number").is_in(list(bad)))
         intake.summary.note_derived(int(kept["derived"].sum()))
     for number in sorted(bad):
@@ -136,7 +137,7 @@ def _write(tables: Tables, source: Source, intake: Intake, partitions: Partition
     intake.columns.admit(here.types)
     path = intake.staging / f"{len(intake.pieces)}.parquet"
     piece.write_parquet(path, compression="lz4")
-    intake.add(Piece(path, dict(piece.schema), piece.height))
+    intake.add(Piece(path, piece.height))
 
 
 def filled_type(values: pl.Series) -> pl.DataType:

@@ -11,20 +11,27 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+from polars.io.plugins import register_io_source
 
-from residual.ocsf import json_files, parquet
+from residual.ocsf import json_files, parquet_files
+from residual.ocsf.ahead import ahead
 from residual.ocsf.columns import Columns, shape_in_ocsf
-from residual.ocsf.flattening import flat, partition_type
-from residual.ocsf.intake import PATH, ROW, UID, Intake, Piece, Summary
+from residual.ocsf.flattening import flat, flatten, placeholders, with_partitions
+from residual.ocsf.intake import JUDGED, UID, Intake, Piece, Summary
 from residual.ocsf.limits import Limits
+from residual.ocsf.parquet import ROW, batches, numbered, opened, schema_of
 from residual.ocsf.schema import required_columns
 from residual.ocsf.sources import sources
+
+Source = Callable[[list[str] | None, pl.Expr | None, int | None, int | None], Iterator[pl.DataFrame]]
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,12 @@ def read(
     try:
         with partial.open("w", encoding="utf-8") as file:
             intake = Intake(Columns(), file, staging, limits, summary)
+            looked = ahead(parquet_files.look(source, limits) for source in files if source.kind == "parquet")
             for source in files:
-                (parquet if source.kind == "parquet" else json_files).take_in(source, intake)
+                if source.kind == "parquet":
+                    parquet_files.take_in(source, next(looked), intake)
+                else:
+                    json_files.take_in(source, intake)
             events = _assembled(intake, columns)
             file.flush()
             os.fsync(file.fileno())
@@ -110,8 +121,7 @@ def _assembled(intake: Intake, wanted: Sequence[str] | None) -> pl.LazyFrame:
     filled = dict.fromkeys(name for name in columns.types if name not in intake.keys or name in always)
     names = list(wanted if wanted is not None else {**filled, **always, **intake.keys})
     types = {name: columns.dtype(name) if name in columns.types else _in_ocsf(name) for name in names}
-    frames = [_frame(list(run), columns, types) for _, run in groupby(intake.pieces, _scanned_together)]
-    return pl.concat(frames) if frames else pl.LazyFrame(schema=types)
+    return register_io_source(_source(intake.pieces, columns, types), schema=types, is_pure=True)
 
 
 def _in_ocsf(name: str) -> pl.DataType:
@@ -124,24 +134,47 @@ def _in_ocsf(name: str) -> pl.DataType:
     return ours
 
 
-def _scanned_together(piece: Piece) -> tuple[object, ...]:
-    """Equal for neighbors that one scan can read: one scan of many files takes far less memory than many scans."""
-    return tuple(piece.schema.items()), tuple(key for key, _ in piece.partitions)
+def _source(pieces: Sequence[Piece], columns: Columns, types: Mapping[str, pl.DataType]) -> Source:
+    """The rows of all pieces, as polars asks for them: some columns, some of the first rows, those of a predicate."""
+
+    def rows(
+        wanted: list[str] | None, predicate: pl.Expr | None, most: int | None, size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        some = types if wanted is None else {name: types[name] for name in wanted}
+        for table in chain.from_iterable(ahead(_tables(pieces, columns, some))):
+            if most is not None:
+                table = table.head(most)
+                most -= table.height
+            yield table if predicate is None else table.filter(predicate)
+            if most == 0:
+                return
+
+    return rows
 
 
-def _frame(run: Sequence[Piece], columns: Columns, types: dict[str, pl.DataType]) -> pl.LazyFrame:
-    paths = [str(piece.path.resolve()) for piece in run]
-    keys = [key for key, _ in run[0].partitions]
-    frame = pl.scan_parquet(paths, glob=False, hive_partitioning=False, include_file_paths=PATH if keys else None)
-    starts = accumulate((piece.rows for piece in run), initial=0)
-    without = [start + row for piece, start in zip(run, starts, strict=False) for row in piece.without]
-    if without:
-        frame = frame.with_row_index(ROW).filter(~pl.col(ROW).is_in(pl.Series(without, dtype=pl.UInt32).implode()))
-    partitions = {}
-    for place, key in enumerate(keys):
-        dtype, of_files = partition_type(key), [piece.partitions[place][1] for piece in run]
-        partitions[key] = pl.lit(of_files[0], dtype=dtype)
-        if len(set(of_files)) > 1:
-            partitions[key] = pl.col(PATH).replace_strict(paths, pl.Series(of_files, dtype=dtype), return_dtype=dtype)
-    values = flat(run[0].schema, partitions, columns).values
-    return frame.select(values.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in types.items())
+def _tables(
+    pieces: Sequence[Piece], columns: Columns, types: Mapping[str, pl.DataType]
+) -> Iterator[Iterator[pl.DataFrame]]:
+    """Of each piece the rows that go into the table, with the columns of `types`."""
+    needed = {*types, *(JUDGED if "type_uid" in types else ())}
+
+    @cache
+    def leaves(arrow: pa.Schema) -> list[str]:
+        return [leaf.path for leaf in flatten(schema_of(arrow)) if leaf.path in needed]
+
+    @cache
+    def chosen(arrow: pa.Schema, keys: tuple[str, ...]) -> list[pl.Expr]:
+        values = flat(schema_of(arrow), placeholders(keys), columns).values
+        return [values.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in types.items()]
+
+    def tables(piece: Piece) -> Iterator[pl.DataFrame]:
+        file, partitions, start = opened(piece.path), dict(piece.partitions), 0
+        without = pl.Series(piece.without, dtype=pl.Int64)
+        for batch in batches(file, leaves(file.schema_arrow)):
+            table = with_partitions(numbered(batch, start), partitions)
+            if piece.without:
+                table = table.filter(~pl.col(ROW).is_in(without.implode()))
+            yield table.select(ROW, *chosen(batch.schema, tuple(partitions))).drop(ROW)
+            start += batch.num_rows
+
+    return map(tables, pieces)

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from residual.ocsf.limits import Limits
-from residual.ocsf.unpacking import UnreadableError, unpacked
+from residual.ocsf.unpacking import CHUNK, UnreadableError, unpacked
 
 __all__ = ["Limits", "Record", "UnreadableError", "parsed", "raw_records", "records"]
 
 KEPT_OF_LONG = 1000
 WRAPPERS = ("Records", "records", "Events", "events")
 _WRAPPED = re.compile(r'\{\s*"(?:' + "|".join(WRAPPERS) + r')"\s*:\s*\[')
+_OPENING = re.compile(rf"(?:{_WRAPPED.pattern})?[\[{{\s]*")
 _LONGEST = 100  # of what `_WRAPPED` matches
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -68,16 +69,20 @@ def raw_records(path: Path, limits: Limits) -> Iterator[Record]:
         UnreadableError: after the last record that can be read.
     """
     rest = filter(None, unpacked(path, limits))
-    head = next(rest, b"")
+    head, at_end = b"", False
+    while len(head) < CHUNK and not at_end:
+        head += (more := next(rest, b""))
+        at_end = not more
     chunks = chain([head], rest)
-    yield from _values(chunks, limits) if _is_document(head) else _lines(chunks, limits)
+    yield from _values(chunks, limits) if _is_document(head, at_end) else _lines(chunks, limits)
 
 
-def _is_document(head: bytes) -> bool:
-    """Whether a file is something else than lines, by how it begins.
+def _is_document(head: bytes, at_end: bool) -> bool:
+    """Whether a file is something else than lines, by how it begins, or by all of it if `head` reaches its end.
 
     It is if its first value goes on in the second line, or if its first line is longer than we can see and holds more
-    than one event. Lines that hold several are taken apart later.
+    than one event. Lines that hold several are taken apart later. Where the first value is broken, it may be a line
+    that was cut, unless nothing but an opening stands there.
     """
     text = head.decode(errors="replace").lstrip()
     try:
@@ -87,9 +92,10 @@ def _is_document(head: bytes) -> bool:
         end, whole = len(text) if error.msg.startswith("Unterminated") else error.pos, False
     except (ValueError, RecursionError):
         return False
-    if "\n" in text[:end].strip():
-        return True
     first, newline, rest = text.partition("\n")
+    if "\n" in text[:end].strip():
+        goes_on = not at_end and end >= len(text.rstrip())
+        return whole or goes_on or (bool(_OPENING.fullmatch(first)) and not _is_object(rest.partition("\n")[0]))
     if newline:
         return not whole and first.startswith("[") and not _is_object(rest.partition("\n")[0])
     return first.startswith("[") or _WRAPPED.match(first) is not None or (whole and len(text) > end)

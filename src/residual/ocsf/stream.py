@@ -12,7 +12,7 @@ from residual.ocsf.casting import as_json, cast, in_python, plain
 from residual.ocsf.events import dicts
 from residual.ocsf.flattening import column, typed
 from residual.ocsf.limits import Limits
-from residual.ocsf.parquet import BROKEN, first_line, scan, schema_of
+from residual.ocsf.parquet import BROKEN, as_frame, batches, first_line, opened, schema_of, whole
 from residual.ocsf.records import records
 from residual.ocsf.schema import ocsf_class
 from residual.ocsf.sources import Rows, Source
@@ -48,12 +48,10 @@ def _of_json(source: Source, limits: Limits) -> Iterator[Event]:
 
 
 def _of_parquet(source: Source) -> Iterator[Event]:
-    first = number = source.start if isinstance(source, Rows) else 0
+    number, count = (source.start, source.count) if isinstance(source, Rows) else (0, None)
     try:
-        frame = scan(source)
-        schema = schema_of(source, frame)
-        if isinstance(source, Rows):
-            frame = frame.slice(source.start, source.count)
+        file = opened(source.path)
+        schema = schema_of(file.schema_arrow)
         maps = {name: dtype for name, dtype in schema.items() if "Map" in str(dtype)}
         values, problems = [column(name) for name in maps], [pl.lit(None, dtype=pl.String())]
         for name, dtype in schema.items():
@@ -61,21 +59,26 @@ def _of_parquet(source: Source) -> Iterator[Event]:
                 value, problem = cast(column(name), name, dtype, as_json(name, dtype))
                 values.append(value.alias(name))
                 problems += [] if problem is None else [problem]
-        for batch in frame.select(*values, pl.coalesce(problems).alias(_REASON)).collect_batches(chunk_size=BATCH):
-            with_maps = {name: in_python(batch.get_column(name)) for name in maps}
-            for row, event in enumerate(dicts(batch.drop(_REASON, *maps))):
-                reason = batch[_REASON][row]
-                for name, dtype in maps.items():
-                    try:
-                        event[name] = plain(with_maps[name][row], dtype)
-                    except (ValueError, OverflowError):
-                        reason = reason or f"{name}: not what JSON can say"
-                yield number, {name: value for name, value in event.items() if value is not None}, reason
-                number += 1
-        if number - first != (rows := frame.select(pl.len()).collect().item()):
-            raise OSError(f"{number - first} of {rows} rows are there")
+        for batch in map(whole, batches(file, start=number, count=count)):
+            rows = as_frame(batch).select(*values, pl.coalesce(problems).alias(_REASON))
+            for some in rows.iter_slices(BATCH):
+                for event in _with_maps(some, maps):
+                    yield number, *event
+                    number += 1
     except (*BROKEN, OverflowError) as error:
         raise UnreadableError(f"no whole Parquet file: {first_line(error)}") from error
+
+
+def _with_maps(rows: pl.DataFrame, maps: Mapping[str, pl.DataType]) -> Iterator[tuple[Any, str | None]]:
+    """The events of some rows, in which maps are objects; and the reason why one is none."""
+    values = {name: in_python(rows.get_column(name)) for name in maps}
+    for row, (event, reason) in enumerate(zip(dicts(rows.drop(_REASON, *maps)), rows[_REASON], strict=True)):
+        for name, dtype in maps.items():
+            try:
+                event[name] = plain(values[name][row], dtype)
+            except (ValueError, OverflowError):
+                reason = reason or f"{name}: not what JSON can say"
+        yield {name: value for name, value in event.items() if value is not None}, reason
 
 
 def _fill(event: dict[str, Any], partitions: Mapping[str, Any]) -> None:

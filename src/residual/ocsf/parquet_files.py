@@ -1,0 +1,123 @@
+"""A Parquet file looked over before its rows go into the table; only its bad rows are ever in memory as values.
+
+Every page is decoded once, so that a broken one shows now and not in the middle of a later query. Told in
+`book/part3/records.md`.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from residual.ocsf.columns import is_time
+from residual.ocsf.events import dicts
+from residual.ocsf.flattening import Flat, Leaf, flat, flatten, placeholders, typed, with_partitions
+from residual.ocsf.intake import JUDGED, Intake, Piece, judgement
+from residual.ocsf.limits import Limits
+from residual.ocsf.parquet import BROKEN, ROW, as_frame, batches, first_line, numbered, opened, schema_of, whole
+from residual.ocsf.seen import Seen
+from residual.ocsf.sources import Source
+
+
+@dataclass(frozen=True)
+class Form:
+    """What all files of one schema have in common: their leaves, and the columns that these and the partitions make."""
+
+    leaves: list[Leaf]
+    flat: Flat
+
+
+@lru_cache(maxsize=1000)
+def _form(arrow: pa.Schema, keys: tuple[str, ...]) -> Form:
+    schema = schema_of(arrow)
+    return Form(flatten(schema), flat(schema, placeholders(keys)))
+
+
+def _form_of(file: pq.ParquetFile, source: Source) -> Form:
+    return _form(file.schema_arrow, tuple(key for key, _ in source.partitions))
+
+
+def look(source: Source, limits: Limits, too_many: Collection[str] = ()) -> Iterator[pl.DataFrame]:
+    """What is judged of each row, some rows at a time. The columns that it does not take are decoded, too.
+
+    Raises:
+        BROKEN: one of these errors.
+    """
+    file = opened(source.path)
+    form, partitions = _form_of(file, source), typed(source.partitions)
+    columns = judgement(form.flat, too_many, limits.columns)
+    taken = {*form.flat.problems, *JUDGED, *too_many, *(path for path in form.flat.values if is_time(path))}
+    paths = [leaf.path for leaf in form.leaves]
+    for batch in batches(file, [path for path in paths if path not in taken]):
+        whole(batch)
+    start = 0
+    for batch in batches(file, [path for path in paths if path in taken]):
+        yield with_partitions(numbered(whole(batch), start), partitions).select(ROW, **columns)
+        start += batch.num_rows
+
+
+def take_in(source: Source, looked: Iterable[pl.DataFrame], intake: Intake) -> None:
+    """The good rows of a file that was looked over become a piece of the table, the others are quarantined."""
+    try:
+        file = opened(source.path)
+        form = _form_of(file, source)
+    except BROKEN as error:
+        intake.reject_file(source, f"no whole Parquet file: {first_line(error)}")
+        return
+    rows = file.metadata.num_rows
+    intake.summary.rows_in += rows
+    try:
+        partitions = typed(source.partitions)
+    except ValueError as error:
+        intake.reject_file(source, str(error), rows)
+        return
+    if too_many := intake.too_many(form.flat.types):
+        looked = look(source, intake.limits, too_many)
+    fresh = Seen()
+    bad: dict[int, str] = {}
+    derived = 0
+    try:
+        for batch in looked:
+            reasons = intake.problems(batch, fresh)
+            derived += int((batch["derived"] & reasons.is_null()).sum())
+            is_bad = reasons.is_not_null()
+            bad |= zip(batch[ROW].filter(is_bad), reasons.filter(is_bad), strict=True)
+    except BROKEN as error:
+        intake.reject_file(source, f"a page cannot be decoded: {first_line(error)}", rows)
+        return
+    intake.columns.admit({name: dtype for name, dtype in form.flat.types.items() if name not in too_many})
+    intake.seen.update(fresh)
+    intake.keys |= dict.fromkeys(partitions)
+    intake.summary.note_derived(derived)
+    intake.note_drift(source, {leaf.path: leaf.dtype for leaf in form.leaves}, form.flat.problems)
+    for row, raw in _raw(file, list(bad)):
+        intake.reject_row(source, {"row": row}, bad[row], raw)
+    intake.add(Piece(source.path, rows, tuple(partitions.items()), tuple(bad)))
+
+
+def _raw(file: pq.ParquetFile, rows: Sequence[int]) -> Iterator[tuple[int, object]]:
+    """Rows of a file by number, each as what JSON can hold of it."""
+    start, wanted = 0, pl.Series(rows, dtype=pl.Int64)
+    for batch in batches(file) if rows else ():
+        here = wanted.filter(wanted.is_between(start, start + batch.num_rows - 1))
+        chosen = batch.take(pa.array((here - start).to_list(), pa.int64()))
+        try:
+            events = [readable(event) for event in dicts(as_frame(chosen))]
+        except (*BROKEN, ValueError, OverflowError):  # a time that Python cannot have
+            events = [None] * len(here)
+        yield from zip(here.to_list(), events, strict=True)
+        start += batch.num_rows
+
+
+def readable(value: object) -> object:
+    """What a rejected row holds, as JSON can say it."""
+    if isinstance(value, dict):
+        return {str(name): readable(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [readable(inner) for inner in value]
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
