@@ -31,6 +31,7 @@ from residual.ocsf.parquet import ROW, batches, numbered, opened, schema_of
 from residual.ocsf.schema import required_columns
 from residual.ocsf.sources import sources
 
+SLICE = 2048  # rows handed over at a time: polars holds a number of such tables
 Source = Callable[[list[str] | None, pl.Expr | None, int | None, int | None], Iterator[pl.DataFrame]]
 
 
@@ -145,7 +146,7 @@ def _source(pieces: Sequence[Piece], columns: Columns, types: Mapping[str, pl.Da
             if most is not None:
                 table = table.head(most)
                 most -= table.height
-            yield table if predicate is None else table.filter(predicate)
+            yield from (table if predicate is None else table.filter(predicate)).iter_slices(SLICE)
             if most == 0:
                 return
 
