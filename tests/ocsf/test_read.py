@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 from sign_ins import TIME, sign_in, write_lines
 
 from residual.ocsf.read import Table, read
@@ -194,6 +196,31 @@ def test_the_first_of_equal_uids_is_kept(tmp_path: Path) -> None:
     assert_adds_up(table)
     assert uids(table) == ["event-1", "event-2", "event-3", None, None]
     assert table.summary.quarantined == {"metadata.uid: seen before": 3, "time: required, but missing": 1}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda events: events.select("time", "metadata.uid"),
+        lambda events: events.select(pl.len()),
+        lambda events: events.select(pl.lit(1).alias("one"), "type_uid"),
+        lambda events: events.filter(pl.col("metadata.uid") > "event-3").select("message"),
+        lambda events: events.filter(pl.col("message").is_null()).head(2),
+        lambda events: events.head(4).filter(pl.col("message").is_null()),
+        lambda events: events.slice(2, 3),
+        lambda events: events.tail(2),
+        lambda events: events.join(events.select("metadata.uid"), on="metadata.uid", maintain_order="left"),
+    ],
+)
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+def test_part_of_a_table_is_part_of_the_whole(tmp_path: Path, asked: Callable[[Any], Any], engine: Any) -> None:
+    write_parquet(tmp_path / "day=1" / "a.parquet", [sign_in(0), sign_in(1, time=5), sign_in(2, type_uid=None)])
+    write_lines(tmp_path / "day=2" / "b.jsonl", [sign_in(3, message="x"), sign_in(0), sign_in(4)])
+    write_parquet(tmp_path / "day=3" / "c.parquet", [sign_in(5, message="y"), sign_in(6), sign_in(6)])
+    table = read(tmp_path)
+    whole = table.events.collect(engine=engine)
+    assert uids(table) == [f"event-{n}" for n in (0, 2, 3, 4, 5, 6)]
+    assert_frame_equal(asked(table.events).collect(engine=engine), asked(whole.lazy()).collect())
 
 
 def test_a_truncated_parquet_is_a_file_of_unknown_rows(tmp_path: Path) -> None:
