@@ -76,6 +76,11 @@ ARROW = {  # a type, and what values it may have
     pa.float32(): st.floats(width=32),
     pa.float64(): st.floats(),
     pa.decimal128(38, 3): st.decimals(-1000, 1000, places=3),
+    pa.decimal256(50, 2): st.decimals(-1000, 1000, places=2),
+    pa.string_view(): st.text(max_size=3),
+    pa.large_binary(): st.binary(max_size=3),
+    pa.date64(): st.dates(),
+    pa.time32("ms"): st.times().map(lambda value: value.replace(microsecond=0)),
     pa.string(): st.text(max_size=4),
     pa.large_string(): st.text(max_size=4),
     pa.dictionary(pa.int32(), pa.string()): st.text(max_size=2),
@@ -96,6 +101,7 @@ def grown(inner: st.SearchStrategy[tuple[pa.DataType, Any]]) -> st.SearchStrateg
     """Arrays, objects and maps of what is there, each type with a strategy of its values."""
     return st.one_of(
         inner.map(lambda one: (pa.list_(one[0]), st.lists(one[1], max_size=3))),
+        inner.map(lambda one: (pa.large_list(one[0]), st.lists(one[1], max_size=2))),
         inner.map(lambda one: (pa.list_(one[0], 2), st.lists(one[1], min_size=2, max_size=2))),
         st.dictionaries(
             st.sampled_from(["name", "value", "x", "data", "a.b", "created_time"]), inner, min_size=1, max_size=3

@@ -96,10 +96,20 @@ def _near_schema(arrow: pa.Schema) -> pa.Schema:
 
 def _near(dtype: pa.DataType) -> pa.DataType:
     """The type itself, where polars has it."""
+
+    def inside(field: pa.Field) -> pa.Field:
+        return field.with_type(_near(field.type))
+
     if pa.types.is_struct(dtype):
-        return pa.struct([field.with_type(_near(field.type)) for field in dtype])
-    if pa.types.is_list(dtype) or pa.types.is_list_view(dtype) or pa.types.is_large_list_view(dtype):
-        return pa.list_(dtype.value_field.with_type(_near(dtype.value_type)))
+        return pa.struct([inside(field) for field in dtype])
+    if pa.types.is_fixed_size_list(dtype):
+        return pa.list_(inside(dtype.value_field), dtype.list_size)
+    if pa.types.is_map(dtype):
+        return pa.map_(inside(dtype.key_field), inside(dtype.item_field))
+    if pa.types.is_large_list(dtype) or pa.types.is_large_list_view(dtype):
+        return pa.large_list(inside(dtype.value_field))
+    if pa.types.is_list(dtype) or pa.types.is_list_view(dtype):
+        return pa.list_(inside(dtype.value_field))
     return pa.string() if pa.types.is_decimal256(dtype) else dtype
 
 

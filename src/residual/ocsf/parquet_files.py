@@ -21,6 +21,8 @@ from residual.ocsf.parquet import BROKEN, ROW, as_frame, batches, first_line, nu
 from residual.ocsf.seen import Seen
 from residual.ocsf.sources import Source
 
+RAW_BATCH = 1_000
+
 
 @dataclass(frozen=True)
 class Form:
@@ -103,13 +105,18 @@ def _raw(file: pq.ParquetFile, rows: Sequence[int]) -> Iterator[tuple[int, objec
     start, wanted = 0, pl.Series(rows, dtype=pl.Int64)
     for batch in batches(file) if rows else ():
         here = wanted.filter(wanted.is_between(start, start + batch.num_rows - 1))
-        chosen = batch.take(pa.array((here - start).to_list(), pa.int64()))
-        try:
-            events = [readable(event) for event in dicts(as_frame(chosen))]
-        except (*BROKEN, ValueError, OverflowError):  # a time that Python cannot have
-            events = [None] * len(here)
-        yield from zip(here.to_list(), events, strict=True)
+        chosen = as_frame(batch)[here - start]
+        for first in range(0, len(here), RAW_BATCH):
+            yield from zip(here[first : first + RAW_BATCH], _readable(chosen[first : first + RAW_BATCH]), strict=True)
         start += batch.num_rows
+
+
+def _readable(rows: pl.DataFrame) -> list[object]:
+    """Rows as `readable` says them; None for one that holds what Python cannot have, such as a time in year 10000."""
+    try:
+        return [readable(event) for event in dicts(rows)]
+    except (*BROKEN, ValueError, OverflowError):
+        return [None] if rows.height == 1 else [one for row in rows.iter_slices(1) for one in _readable(row)]
 
 
 def readable(value: object) -> object:
