@@ -13,7 +13,7 @@ _END = object()
 def ahead(parts: Iterable[Iterable[T]]) -> Iterator[Iterator[T]]:
     """The same parts in the same order, of which two make their items on other threads, each one item early.
 
-    An error shows where its item would have come.
+    A part must be used before the next is asked for. An error shows where its item would have come.
     """
     with ThreadPoolExecutor(THREADS) as threads:
 
