@@ -77,7 +77,6 @@ ARROW = {  # a type, and what values it may have
     pa.float64(): st.floats(),
     pa.decimal128(38, 3): st.decimals(-1000, 1000, places=3),
     pa.decimal256(50, 2): st.decimals(-1000, 1000, places=2),
-    pa.string_view(): st.text(max_size=3),
     pa.large_binary(): st.binary(max_size=3),
     pa.date64(): st.dates(),
     pa.time32("ms"): st.times().map(lambda value: value.replace(microsecond=0)),

@@ -59,6 +59,16 @@ def test_json_text_of_arrows_own_type(tmp_path: Path) -> None:
     assert column(read(tmp_path), "unmapped") == ['{"a": 1}']
 
 
+def test_a_rejected_row_of_views_keeps_its_text(tmp_path: Path) -> None:
+    table = pa.Table.from_pylist([sign_in(0), sign_in(1, time=None)])
+    message = pa.array(["one", "a text too long for a view to hold itself"], pa.string_view())
+    pq.write_table(table.append_column("message", message), tmp_path / "a.parquet")
+    read_table = read(tmp_path)
+    assert column(read_table, "message") == ["one"]
+    (reject,) = map(json.loads, read_table.quarantine.read_text().splitlines())
+    assert reject["raw"]["message"] == "a text too long for a view to hold itself"
+
+
 @pytest.mark.parametrize("number", ["c3f1a2b4-9d8e-4f70-8a91-b2c3d4e5f607", "41424344-4546-4748-494a-4b4c4d4e4f50"])
 def test_a_uuid_has_its_canonical_text(tmp_path: Path, number: str) -> None:
     table = pa.Table.from_pylist([sign_in()])

@@ -3,9 +3,9 @@
 Told in `book/part3/records.md`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import polars as pl
@@ -110,7 +110,8 @@ def partition_type(key: str) -> pl.DataType:
     return ours if isinstance(ours, pl.DataType) else pl.String()
 
 
-def typed(partitions: Sequence[tuple[str, str | None]]) -> dict[str, Any]:
+@lru_cache(maxsize=1000)
+def typed(partitions: tuple[tuple[str, str | None], ...]) -> Mapping[str, Any]:
     """The values of partitions, each in the type of its column.
 
     Raises:

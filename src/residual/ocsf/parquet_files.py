@@ -26,16 +26,25 @@ RAW_BATCH = 1_000
 
 @dataclass(frozen=True)
 class Form:
-    """What all files of one schema have in common: their leaves, and the columns that these and the partitions make."""
+    """What all files of one schema have in common: their leaves; the columns that these and the partitions make; which
+    leaves are `judged`, and which are not.
+    """
 
     leaves: list[Leaf]
     flat: Flat
+    judged: list[str]
+    others: list[str]
 
 
 @lru_cache(maxsize=1000)
 def _form(arrow: pa.Schema, keys: tuple[str, ...]) -> Form:
     schema = schema_of(arrow)
-    return Form(flatten(schema), flat(schema, placeholders(keys)))
+    leaves, found = flatten(schema), flat(schema, placeholders(keys))
+    judged = {*found.problems, *JUDGED, *(path for path in found.values if is_time(path))}
+    paths = [leaf.path for leaf in leaves]
+    return Form(
+        leaves, found, [path for path in paths if path in judged], [path for path in paths if path not in judged]
+    )
 
 
 def _form_of(file: pq.ParquetFile, source: Source) -> Form:
@@ -51,12 +60,10 @@ def look(source: Source, limits: Limits, too_many: Collection[str] = ()) -> Iter
     file = opened(source.path)
     form, partitions = _form_of(file, source), typed(source.partitions)
     columns = judgement(form.flat, too_many, limits.columns)
-    taken = {*form.flat.problems, *JUDGED, *too_many, *(path for path in form.flat.values if is_time(path))}
-    paths = [leaf.path for leaf in form.leaves]
-    for batch in batches(file, [path for path in paths if path not in taken]):
+    for batch in batches(file, form.others):
         whole(batch)
     start = 0
-    for batch in batches(file, [path for path in paths if path in taken]):
+    for batch in batches(file, [*dict.fromkeys((*form.judged, *too_many))]):
         yield with_partitions(numbered(whole(batch), start), partitions).select(ROW, **columns)
         start += batch.num_rows
 
