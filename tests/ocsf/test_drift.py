@@ -174,3 +174,13 @@ def test_a_column_that_occurs_twice_rejects_its_rows(tmp_path: Path) -> None:
     table = read(tmp_path)
     assert table.summary.quarantined == {"user.name: occurs twice, with and without dots in a name": 2}
     assert table.summary.rows_out == 2
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+def test_large_numbers_keep_their_digits_beside_fractions(tmp_path: Path, statistics: bool) -> None:
+    for number, (name, odd) in enumerate({"a": [2**53 + 1, 7], "b": [0.5, 2.0]}.items()):
+        events = [sign_in(2 * number + place, odd=value) for place, value in enumerate(odd)]
+        pl.DataFrame(events).write_parquet(tmp_path / f"{name}.parquet", statistics=statistics)
+    table = read(tmp_path)
+    assert column(table, "odd") == ["9007199254740993", "7", "0.5", "2"]
+    assert [drift.change for drift in table.summary.drift] == ["Int64 became Float64: kept as text"]

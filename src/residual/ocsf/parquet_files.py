@@ -12,7 +12,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from residual.ocsf.columns import is_time
+from residual.ocsf.casting import EXACT
+from residual.ocsf.columns import Large, is_time, shape_in_ocsf
 from residual.ocsf.events import dicts
 from residual.ocsf.flattening import Flat, Leaf, flat, flatten, placeholders, typed, with_partitions
 from residual.ocsf.intake import JUDGED, Intake, Piece, judgement
@@ -97,14 +98,31 @@ def take_in(source: Source, looked: Iterable[pl.DataFrame], intake: Intake) -> N
     except BROKEN as error:
         intake.reject_file(source, f"a page cannot be decoded: {first_line(error)}", rows)
         return
-    intake.columns.admit({name: dtype for name, dtype in form.flat.types.items() if name not in too_many})
+    large = _large(file, form)
+    types = {name: Large() if name in large else dtype for name, dtype in form.flat.types.items()}
+    intake.columns.admit({name: dtype for name, dtype in types.items() if name not in too_many})
     intake.seen.update(fresh)
     intake.keys |= dict.fromkeys(partitions)
     intake.summary.note_derived(derived)
-    intake.note_drift(source, {leaf.path: leaf.dtype for leaf in form.leaves}, form.flat.problems)
+    of_file = {leaf.path: Large() if leaf.path in large else leaf.dtype for leaf in form.leaves}
+    intake.note_drift(source, of_file, form.flat.problems)
     for row, raw in _raw(file, list(bad)):
         intake.reject_row(source, {"row": row}, bad[row], raw)
     intake.add(Piece(source.path, rows, tuple(partitions.items()), tuple(bad)))
+
+
+def _large(file: pq.ParquetFile, form: Form) -> set[str]:
+    """Columns of whole numbers that OCSF does not know, and that may hold some too large to be exact as Float64."""
+    unknown = {name for name, dtype in form.flat.types.items() if dtype == pl.Int64 and shape_in_ocsf(name) is None}
+    found = set()
+    for group in range(file.num_row_groups if unknown else 0):
+        for place in range(file.metadata.num_columns):
+            chunk = file.metadata.row_group(group).column(place)
+            if chunk.path_in_schema in unknown:
+                ends = chunk.statistics
+                if ends is None or not ends.has_min_max or max(abs(ends.min), abs(ends.max)) >= EXACT:
+                    found.add(chunk.path_in_schema)
+    return found
 
 
 def _raw(file: pq.ParquetFile, rows: Sequence[int]) -> Iterator[tuple[int, object]]:
