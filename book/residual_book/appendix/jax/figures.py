@@ -48,8 +48,8 @@ def logits_by_depth(runs: Sequence[Logits]) -> Drawing:
             axes.plot([i + shift] * len(seeds), seeds, look.marker, color=look.color, alpha=0.75, label=label_once)
     axes.axhline(ALLOWED, color=INK, linewidth=1, linestyle=":")
     axes.annotate("what we allow", (-0.15, ALLOWED), (0, -14), color=INK, textcoords="offset points", size=9.5)
-    axes.set_xticks(range(len(DEPTHS)), [f"ResNet-{depth}" for depth in DEPTHS])
-    axes.set(ylabel="largest difference of a logit", yscale="log", ylim=(5e-7, 3e-4))
+    axes.set_xticks(range(len(DEPTHS)), list(map(str, DEPTHS)))
+    axes.set(xlabel="layers of the ResNet", ylabel="largest difference of a logit", yscale="log", ylim=(5e-7, 3e-4))
     axes.legend(loc="upper right", bbox_to_anchor=(1, 0.85))
     alt = "Largest difference of a logit for ResNet-18 to ResNet-152, on a logarithmic scale. For every depth the dots of the JAX copy and of PyTorch's own rounding lie together, more than a factor of ten below the line of what is allowed."
     return Drawing(drawing, alt)
@@ -77,6 +77,8 @@ def training(runs: Sequence[Training]) -> Drawing:
         right.plot(steps, np.maximum(np.abs(apart).max(0), 1e-8), "o-", color=color, markersize=4, label=label)
     right.set(title="Largest difference of all seeds", xlabel="step", ylabel="difference of the loss", yscale="log")
     right.set_ylim(5e-9, 30)
+    for axes in (left, right):
+        axes.set_xticks([1, *range(3, len(steps) + 1, 3)])
     right.legend(loc="upper left", fontsize=9.5)
     alt = "Left: three loss curves over twelve steps lie on each other and fall. Right: the largest difference of all seeds on a logarithmic scale, small for the first steps, then larger for every pair, also between single and double precision in PyTorch."
     return Drawing(drawing, alt)

@@ -81,19 +81,20 @@ def along_the_layers(network: Variant) -> Drawing:
 @styled
 def shares_by_part(shares: Mapping[str, Mapping[str, float]]) -> Drawing:
     """For each part of a network, three bars: percent of the network's parameters, multiply-adds and activations."""
-    drawing, (axes,) = figure(height=3.6)
+    drawing, (axes,) = figure(height=4.4)
     kinds = {"parameters": RESIDUAL, "multiply_adds": PLAIN, "activations": OTHER[0]}
     for i, (kind, color) in enumerate(kinds.items()):
-        columns = [part + 0.27 * (i - 1) for part in range(len(shares))]
+        rows = [part + 0.27 * (i - 1) for part in range(len(shares))]
         values = [by_kind[kind] for by_kind in shares.values()]
-        axes.bar(columns, values, width=0.25, color=color, label=kind.replace("_", "-"))
-        for column, value in zip(columns, values, strict=True):
+        axes.barh(rows, values, height=0.25, color=color, label=kind.replace("_", "-"))
+        for row, value in zip(rows, values, strict=True):
             label = f"{value:.0f}" if value >= 0.5 else "<1"
-            axes.annotate(label, (column, value), (0, 3), textcoords="offset points", ha="center", size=9.5)
-    axes.set_xticks(range(len(shares)), list(shares))
-    axes.set(ylabel="share (%)", ylim=(0, 1.12 * max(max(by_kind.values()) for by_kind in shares.values())))
-    axes.grid(visible=False, axis="x")
-    axes.legend(loc="upper left")
+            axes.annotate(label, (value, row), (3, 0), textcoords="offset points", va="center", size=9.5)
+    axes.set_yticks(range(len(shares)), list(shares))
+    axes.set(xlabel="share (%)", ylim=(len(shares) - 0.5, -0.5))
+    axes.set_xlim(0, 1.12 * max(max(by_kind.values()) for by_kind in shares.values()))
+    axes.grid(visible=False, axis="y")
+    axes.legend(loc="upper right")
     bars = ". ".join(
         f"{title}: " + ", ".join(f"{part} {by_kind[kind]:.0f}%" for part, by_kind in shares.items())
         for kind, title in zip(kinds, ("Parameters", "Multiply-adds", "Activations"), strict=True)

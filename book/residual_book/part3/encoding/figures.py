@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from IPython.display import Markdown
 from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter
 
 from residual_book.organizations import Array
 from residual_book.part3.encoding.encodings import BUCKETS, Clock, Looks, Vocabulary
@@ -95,7 +96,7 @@ def skews(sizes: Mapping[str, tuple[Array, Array]]) -> Drawing:
             axes.hist(values, bins=40, color=color, weights=np.full(len(values), 100 / len(values)))
             axes.set_xlim(min(0.0, float(values.min())), float(values.max()))
             axes.grid(axis="x", visible=False)
-        before.ticklabel_format(axis="x", style="sci", scilimits=(0, 3))
+        before.xaxis.set_major_formatter(EngFormatter(sep=""))
         before.set(title=label, xlabel="as it is")
         after.set(xlabel="encoded")
     for axes in grid.T[0] if not narrow() else grid[0]:

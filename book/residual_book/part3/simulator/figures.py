@@ -24,7 +24,7 @@ def _words(name: str) -> str:
 @styled
 def week(hourly: Mapping[str, Array]) -> Drawing:
     """Heat map of a week from Monday: class -> events in each of its 168 hours, drawn relative to its busiest hour."""
-    drawing, (axes,) = figure(height=3.0)
+    drawing, (axes,) = figure(height=3.0, stacked=3.6)
     shares = np.stack([events / max(events.max(), 1) for events in hourly.values()])
     picture = axes.imshow(
         shares, cmap=_CLEAR, vmin=0, vmax=1, aspect="auto", interpolation="nearest", extent=(0, 168, len(hourly), 0)
@@ -36,7 +36,8 @@ def week(hourly: Mapping[str, Array]) -> Drawing:
     axes.grid(visible=False)
     axes.grid(which="minor", visible=True)
     axes.tick_params(which="both", length=0)
-    drawing.colorbar(picture, label="share of the busiest hour", ticks=[0, 0.5, 1])
+    side = "bottom" if narrow() else "right"  # on a narrow sheet the names of days need its place
+    drawing.colorbar(picture, label="share of the busiest hour", ticks=[0, 0.5, 1], location=side)
     alt = "A heat map with a row for each of seven classes and a column for each hour of a week. Five dark bands, one for each working day, run through all rows; nights are lighter and the weekend is pale."
     return Drawing(drawing, alt)
 

@@ -32,7 +32,7 @@ from residual_book.style import (
 @styled
 def under_kernels(image: Array, responses: Mapping[str, Array]) -> Drawing:
     """An image (H, W); kernels in a row, and below each one what it makes of the image."""
-    drawing = sheet(height=3.4, stacked=6.2)
+    drawing = sheet(height=3.4, stacked=7.6)
     across = len(KERNELS) + 1
     panels = drawing.subplots(across, 2).T if narrow() else drawing.subplots(2, across)
     panels[0, 0].axis("off")
