@@ -118,7 +118,7 @@ def _track(row: Row) -> str:
         if x is not None
     ]  # fmt: skip
     low, middle, high = (100 * (place + SPAN) / (2 * SPAN) for place in places)
-    said = f"{row.standing}: {_value(entry)}; the page: {claim.measured}"
+    said = f"{row.standing}: {_measured(entry)}; the page: {claim.measured}"
     failed = "" if entry.held else " failed"
     return (
         f'<span class="track{failed}" aria-hidden="true"><span class="bar" style="left:{low:.1f}%;'
@@ -181,7 +181,7 @@ class ClaimsLedger(_Claims):
         yield ""
         yield f"The source: {{cite:t}}`{claim.source}`, {claim.where}: {claim.says}."
         yield ""
-        many = f", seeds {ranges(claim.seeds)}" if claim.seeds else ""
+        many = f", seed{'s' if len(claim.seeds) > 1 else ''} {ranges(claim.seeds)}" if claim.seeds else ""
         recorded = f", recorded in `results/{claim.recorded}`" if claim.recorded else ""
         yield f"Here: {claim.measured}{many}{recorded}. {_on_fresh_seeds(row)}"
         yield ""
@@ -195,15 +195,11 @@ def _on_fresh_seeds(row: Row) -> str:
     entry = row.entry
     if entry is None or row.standing == replication.CHANGED:
         return ""
-    return f"On fresh seeds: {_value(entry)} {entry.unit}".strip() + "."
+    return f"On fresh seeds: {_measured(entry)}."
 
 
-def _value(entry: replication.Entry) -> str:
-    """A value with its interval where it has one."""
-    text = claims.number(entry.value)
-    if entry.low is None or entry.high is None:
-        return text
-    return f"{text} ({claims.number(entry.low)} to {claims.number(entry.high)})"
+def _measured(entry: replication.Entry) -> str:
+    return claims.measurement(entry.value, entry.low, entry.high, entry.unit)
 
 
 def _options(choices: Iterable[tuple[str, str]]) -> str:

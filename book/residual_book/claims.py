@@ -112,16 +112,13 @@ class Claim:
 
     @property
     def measured(self) -> str:
-        """The value with its unit and, where it has one, its 95 % interval."""
-        text = number(self.value)
-        if self.low is not None and self.high is not None:
-            text += f" ({number(self.low)} to {number(self.high)})"
-        return f"{text} {self.unit}".strip()
+        """The value with its interval and its unit, for readers."""
+        return measurement(self.value, self.low, self.high, self.unit)
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        seeds = f", {len(self.seeds)} seeds" if self.seeds else ""
+        seeds = f", {len(self.seeds)} seed{'s' if len(self.seeds) > 1 else ''}" if self.seeds else ""
         text = f"{self.statement} Measured: {self.measured}{seeds}."
         shown = {
             "text/plain": f"Claim {self.id} holds. {text}",
@@ -243,10 +240,40 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def number(value: float) -> str:
     """`value` for readers: three significant digits, or a whole number as it is; powers of ten where it is long."""
-    if value == int(value) and abs(value) < 1e6:
+    if value == int(value) and abs(value) < 1e9:
         return f"{int(value):,}"
     mantissa, exponent = f"{value:.2e}".split("e")
     power = int(exponent)
-    if power >= 6 or power < -3:
+    if _is_long(power):
         return f"{mantissa.rstrip('0').rstrip('.')}×10{str(power).translate(_SUPERSCRIPT)}"
     return f"{float(f'{value:.3g}'):,.{max(0, 2 - power)}f}"
+
+
+def _is_long(power: int) -> bool:
+    """Whether a number of this power of ten is written with it."""
+    return power >= 6 or power < -3
+
+
+def measurement(value: float, low: float | None, high: float | None, unit: str) -> str:
+    """A value for readers, with its 95% interval where it has one, and its unit; a unit's "%" stands at the value."""
+    percent, rest = ("%", unit[1:]) if unit.startswith("%") else ("", f" {unit}")
+    if low is None or high is None:
+        return f"{number(value)}{percent}{rest}".strip()
+    shown, lower, upper = _alike(value, low, high)
+    return f"{shown}{percent} ({lower} to {upper}){rest}".strip()
+
+
+def _alike(*numbers: float) -> list[str]:
+    """Numbers that are compared, all to the same decimal and with the same power of ten.
+
+    The largest has three significant digits, or four where they lie within a fiftieth of it.
+    """
+    width, largest = max(numbers) - min(numbers), max(map(abs, numbers))
+    if width == 0 or (largest < 1e6 and all(x == int(x) for x in numbers)):
+        return [number(x) for x in numbers]
+    power = int(f"{largest:.2e}".split("e")[1])
+    scale = power if _is_long(power) else 0
+    decimals = (3 if width < largest / 50 else 2) + scale - power
+    texts = [f"{round(x / 10.0**scale, max(decimals, -1)) + 0.0:,.{max(decimals, 0)}f}" for x in numbers]
+    times = f"×10{str(scale).translate(_SUPERSCRIPT)}" if scale else ""
+    return ["0" if x == 0 else text + times for x, text in zip(numbers, texts, strict=True)]

@@ -93,7 +93,7 @@ def test_one_claim_that_fails_is_enough(small_book: SmallBook) -> None:
     build = small_book.build()
     assert build.code != 0
     assert "claim 'answer-positive' does not hold" in build.output
-    assert "Measured: -42 (-43.5 to -40.5) points" in build.output
+    assert "Measured: -42.0 (-43.5 to -40.5) points" in build.output
 
 
 def test_two_claims_with_one_id_fail(small_book: SmallBook) -> None:

@@ -21,6 +21,7 @@ from residual_book.claims import (
     corrected,
     extended,
     judging,
+    measurement,
     no_verdict,
     not_testable,
     number,
@@ -55,7 +56,7 @@ def test_a_claim_that_holds_is_displayed_once_and_kept_whole(shown: list[Claim])
     data, metadata = claim._repr_mimebundle_()
     assert Claim(**metadata[claims.KEY]) == claim
     assert (claim.value, claim.low, claim.high, claim.seeds) == (2.0, value.low, value.high, (0, 1, 2))
-    said = "Two is more than one. Measured: 2 (-0.484 to 4.48) points, 3 seeds."
+    said = "Two is more than one. Measured: 2.00 (-0.48 to 4.48) points, 3 seeds."
     assert data["text/plain"] == f"Claim two-is-more holds. {said}"
     soup = BeautifulSoup(data["text/html"], "html.parser")
     box = soup.find(id="claim-two-is-more")
@@ -73,7 +74,7 @@ def test_a_claim_that_does_not_hold_stops(shown: list[Claim]) -> None:
     value = Interval(1.5, 0.5, 2.5, 3)
     with pytest.raises(ClaimError) as error:
         check(holds=False, value=value, unit="points")
-    text = "claim 'two-is-more' does not hold: Two is more than one. Measured: 1.50 (0.500 to 2.50) points"
+    text = "claim 'two-is-more' does not hold: Two is more than one. Measured: 1.50 (0.50 to 2.50) points"
     assert str(error.value) == text
     assert isinstance(error.value, AssertionError)
     assert shown == []
@@ -204,9 +205,10 @@ def test_what_a_claim_says_is_text_and_no_html(shown: list[Claim]) -> None:
         (999.9, "1,000"),
         (1234.5, "1,230"),
         (123456.7, "123,000"),
-        (1_000_000, "1×10⁶"),
+        (11_689_512, "11,689,512"),
+        (1_000_000_000, "1×10⁹"),
         (999_999.9, "1×10⁶"),
-        (1_234_567, "1.23×10⁶"),
+        (1_234_567.8, "1.23×10⁶"),
         (-2.5e17, "-2.5×10¹⁷"),
         (0.0009999, "0.00100"),
         (0.000999, "9.99×10⁻⁴"),
@@ -221,6 +223,37 @@ def test_numbers_for_readers(value: float, text: str) -> None:
 def test_a_shown_number_is_within_half_a_percent(value: float) -> None:
     text = number(value).replace(",", "").translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")).replace("×10", "e")
     assert float(text) == pytest.approx(value, rel=0.005001, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "unit", "text"),
+    [
+        (12.2477, None, None, "%, in the worst seed", "12.2%, in the worst seed"),
+        (58.554, None, None, "% of the parameters", "58.6% of the parameters"),
+        (74.09, 61.95, 86.23, "%", "74.1% (62.0 to 86.2)"),
+        (0.5681, 0.3381, 0.7981, "% per layer", "0.568% (0.338 to 0.798) per layer"),
+        (0.9444, 0.4211, 1.4678, "points", "0.94 (0.42 to 1.47) points"),
+        (0.0, -0.42, 0.42, "points", "0 (-0.420 to 0.420) points"),
+        (-0.0426, -0.0851, -0.0000866, "correlation", "-0.0426 (-0.0851 to -0.0001) correlation"),
+        (-0.01, -0.5, 0.0000001, "", "-0.010 (-0.500 to 0.000)"),
+        (0.01, -0.0000001, 0.5, "", "0.010 (0.000 to 0.500)"),
+        (1.2094, 1.2071, 1.2113, "per layer", "1.209 (1.207 to 1.211) per layer"),
+        (3390.2, 961.0, 11962.0, "times", "3,390 (960 to 11,960) times"),
+        (1.03e8, 0.651e8, 1.47e8, "times", "1.03×10⁸ (0.65×10⁸ to 1.47×10⁸) times"),
+        (-8.74e-5, -5.32e-4, 3.57e-4, "AUC", "-0.87×10⁻⁴ (-5.32×10⁻⁴ to 3.57×10⁻⁴) AUC"),
+        (4, 4, 4, "is the layer", "4 (4 to 4) is the layer"),
+        (3, 2, 5, "runs", "3 (2 to 5) runs"),
+    ],
+)
+def test_a_value_and_its_ends_are_written_alike(
+    value: float, low: float | None, high: float | None, unit: str, text: str
+) -> None:
+    assert measurement(value, low, high, unit) == text
+
+
+@pytest.mark.parametrize(("seeds", "said"), [((), "points."), ((3,), "points, 1 seed."), ((3, 4), "points, 2 seeds.")])
+def test_seeds_are_counted_in_english(shown: list[Claim], seeds: tuple[int, ...], said: str) -> None:
+    assert check(unit="points", seeds=seeds)._repr_mimebundle_()[0]["text/plain"].endswith(f"Measured: 2 {said}")
 
 
 def test_claims_measured_again_are_collected_and_stop_nothing(shown: list[Claim]) -> None:

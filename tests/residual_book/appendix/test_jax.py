@@ -86,8 +86,8 @@ def test_the_record_is_complete() -> None:
 
 def test_figures_say_what_they_show() -> None:
     for drawing, words in (
-        (figures.block_distances(BLOCKS), ("JAX copy from PyTorch", "block 12", "logits")),
-        (figures.logits_by_depth(LOGITS), ("what we allow", "ResNet-152")),
+        (figures.block_distances(BLOCKS), ("JAX copy from PyTorch", "stem", "logits")),
+        (figures.logits_by_depth(LOGITS), ("what we allow", "layers of the ResNet", ">152<")),
         (figures.training(RUNS), ("JAX, four devices", "one device and four")),
         (figures.times(SPEEDS), ("ResNet-50, prediction", "(PyTorch: 1000 ms)", "torch, fused")),
     ):

@@ -30,8 +30,8 @@ def block_distances(runs: Sequence[Blocks]) -> Drawing:
         lines = [getattr(run, field) for run in runs]
         style = {"color": look.color, "marker": look.marker, "markersize": 4, "linewidth": 1.2, "alpha": 0.7}
         seed_lines(axes, range(len(lines[0])), lines, label=label, **style)
-    axes.set_xticks([0, 4, 8, 12, 17], ["stem", "block 4", "block 8", "block 12", "logits"])
-    axes.set(ylabel="relative distance", yscale="log")
+    axes.set_xticks([0, 4, 8, 12, 17], ["stem", "4", "8", "12", "logits"])
+    axes.set(xlabel="block", ylabel="relative distance", yscale="log")
     axes.legend()
     alt = "Relative distance on a logarithmic scale from the stem over sixteen blocks to the logits. The lines of the JAX copy and PyTorch, and of PyTorch in single and double precision, rise together."
     return Drawing(drawing, alt)
