@@ -139,7 +139,7 @@ def test_a_constant_behind_two_imports_reaches_the_page(small_book: SmallBook, b
     build = small_book.build()
     assert (build.code, build.ran) == (0, ["chain"])
     assert "The answer is 44," in text_of(small_book, "chain")
-    assert "44 (42.5 to 45.5) points" in text_of(small_book, "appendix")
+    assert "44.0 (42.5 to 45.5) points" in text_of(small_book, "appendix")
     assert source_of(small_book, "chain") != source_of(built_book, "chain")
     assert source_of(small_book, "reader") == source_of(built_book, "reader")
 
@@ -355,7 +355,7 @@ def test_the_ledger_lists_the_claim(built_book: SmallBook) -> None:
     }
     source, here, rule = (" ".join(line.get_text().split()) for line in entry.find_all("p"))
     assert re.search(r"He et al\. \[2015a\], section 9: all answers are positive\.$", source)
-    assert here == "Here: 42 (40.5 to 43.5) points, seeds 0 to 2, 5."
+    assert here == "Here: 42.0 (40.5 to 43.5) points, seeds 0 to 2, 5."
     assert rule == "The rule: answer() > 0. Where it is checked"
     assert entry.a is not None
     link = entry.find_all("a")[-1]

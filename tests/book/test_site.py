@@ -70,6 +70,15 @@ LOOK = """() => {
       if (place.left < box.left - 2 || place.right > box.right + 2) wrong.push(`text that is cut: ${name}`);
     }
   }
+  for (const drawing of document.querySelectorAll("article .drawing svg")) {
+    const labels = [...drawing.querySelectorAll("[id*='-xtick_'] text")]
+      .filter(text => text.getBoundingClientRect().width && !/rotate\\(-[1-9]/.test(text.getAttribute("transform")));
+    for (const [i, label] of labels.slice(0, -1).entries()) {
+      const [one, next] = [label, labels[i + 1]].map(text => text.getBoundingClientRect());
+      const onOneLine = Math.min(one.bottom, next.bottom) - Math.max(one.top, next.top) > one.height / 3;
+      if (onOneLine && one.right > next.left && one.left < next.right) say("labels of an axis that meet", label);
+    }
+  }
   for (const code of document.querySelectorAll("article :is(.literal-block-wrapper, .cell_input) pre")) {
     if (innerWidth >= 1280 && code.scrollWidth > code.clientWidth + 1) say("code that is cut", code);
   }
