@@ -139,7 +139,10 @@ def test_json_says_the_same_as_tabs(tmp_path: Path) -> None:
         (tsv("conn", BASE).replace(b"\ttcp\n", b"\n"), "expected 7 fields, got 6"),
         (tsv("conn", BASE).replace(b"\tproto", b"\tuid"), "#fields names a field twice"),
         (tsv("conn", {**BASE, "ts": "-"}), "ts: expected a time, in seconds since 1970 or as in ISO 8601"),
-        (tsv("conn", {**BASE, "ts": "928.943457"}), "$.time: too early for milliseconds since 1970"),
+        (
+            tsv("conn", {**BASE, "ts": "928.9"}),
+            "ts: expected a time between March 1973 and the year 9999; was the clock set?",
+        ),
         (tsv("conn", {"ts": BASE["ts"], "uid": "C1"}), "$: at least one of dst_endpoint, src_endpoint is needed"),
         (b"# my own remark", "not JSON: Expecting value"),
     ],

@@ -1,8 +1,5 @@
 """Logs that are not OCSF, converted to it: Zeek's conn, dns, http and ssl logs, and records of AWS CloudTrail.
 
-    conversion = convert("zeek", "logs/", "converted/")
-    conversion.rows_in == conversion.rows_out + conversion.rows_quarantined
-
 Told in `book/part3/conversion.md`.
 """
 

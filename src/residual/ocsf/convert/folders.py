@@ -2,22 +2,24 @@
 
 import json
 import os
-import shutil
-import tempfile
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any, TextIO
 
 from residual.ocsf.convert import cloudtrail, zeek
-from residual.ocsf.convert.raw import BROKEN, opened, records
+from residual.ocsf.records import Limits, Record, UnreadableError, parsed, raw_records
 from residual.ocsf.schema import ocsf_class
+from residual.ocsf.unpacking import unpacked
 
 QUARANTINE = "_quarantine.jsonl"
 SOURCES: dict[str, ModuleType] = {"zeek": zeek, "cloudtrail": cloudtrail}
+_ARRAY = re.compile(rb'\s*(\[|\{\s*"Records"\s*:)')
 
 
 @dataclass
@@ -69,48 +71,63 @@ def convert(source: str, logs: str | Path, out: str | Path) -> Conversion:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"out must be a new or an empty folder, got {out}")
     out.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
-        with ExitStack() as stack:
-            files: dict[str, TextIO] = {}
+    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as above, ExitStack() as stack:
+        files: dict[str, TextIO] = {}
+        (folder := Path(above, "events")).mkdir()
 
-            def write(name: str, row: Mapping[str, Any]) -> None:
-                if name not in files:
-                    files[name] = stack.enter_context((staging / name).open("w", encoding="ascii"))
-                files[name].write(json.dumps(row, allow_nan=False) + "\n")
+        def write(name: str, row: Mapping[str, Any]) -> None:
+            if name not in files:
+                files[name] = stack.enter_context((folder / name).open("w", encoding="ascii"))
+            files[name].write(json.dumps(row, allow_nan=False) + "\n")
 
-            kind = SOURCES[source]
-            for path in [logs] if logs.is_file() else sorted(path for path in logs.rglob("*") if path.is_file()):
-                name = path.name if path == logs else str(path.relative_to(logs))
-                if reason := _why_not(path, kind):
-                    conversion.passed_over[name] = reason
-                    continue
-                conversion.files += 1
-                for raw, event in kind.events(records(path), path.name):
-                    conversion.rows_in += 1
-                    if isinstance(event, str):
-                        conversion.quarantined[event] += 1
-                        write(QUARANTINE, {"file": name, "place": raw.place, "reason": event})
-                    else:
-                        conversion.classes[event["class_uid"]] += 1
-                        write(f"{ocsf_class(event['class_uid'])['name']}.jsonl", event)
-            for file in files.values():
-                file.flush()
-                os.fsync(file.fileno())
+        for path in [logs] if logs.is_file() else sorted(path for path in logs.rglob("*") if path.is_file()):
+            name = path.name if path == logs else str(path.relative_to(logs))
+            if reason := _why_not(path, SOURCES[source]):
+                conversion.passed_over[name] = reason
+                continue
+            conversion.files += 1
+            converter = SOURCES[source].converter(path.name)
+            for record in _records(path):
+                event = _made(record, converter)
+                conversion.rows_in += event is not None
+                if isinstance(event, str):
+                    conversion.quarantined[event] += 1
+                    write(QUARANTINE, {"file": name, "place": f"{record.unit} {record.number}", "reason": event})
+                elif event:
+                    conversion.classes[event["class_uid"]] += 1
+                    write(f"{ocsf_class(event['class_uid'])['name']}.jsonl", event)
         if not conversion.files:
             raise ValueError(f"no logs in {logs}: expected {SOURCES[source].WHAT}")
-        staging.chmod(0o755)
-        os.replace(staging, out)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        for file in files.values():
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(folder, out)
     return conversion
+
+
+def _records(path: Path) -> Iterator[Record]:
+    """The records of a file; those of a line that is an array are written anew. If it breaks off, the last says so."""
+    last = Record(0, b"", unit="value")
+    try:
+        for last in raw_records(path, Limits()):
+            yield from parsed(last) if _ARRAY.match(last.raw) else [replace(last, raw=last.raw.rstrip(b"\r"))]
+    except UnreadableError as error:
+        reason = f"the file breaks off here ({error}), what follows is unknown"
+        yield Record(last.number, b"", reason, f"after {last.unit}")
+
+
+def _made(record: Record, converter: Callable[[Record], dict[str, Any] | None]) -> dict[str, Any] | str | None:
+    """The event of a record, or the reason why it has none; None if it is no record."""
+    try:
+        return record.reason or converter(record)
+    except (ValueError, RecursionError) as error:
+        return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _why_not(path: Path, source: ModuleType) -> str:
     """Why a file is not converted; empty if it is."""
     try:
-        with opened(path) as file:
-            start = file.read(1000).lstrip()
-    except BROKEN:
+        start = next(unpacked(path, Limits()), b"").lstrip()
+    except UnreadableError:
         return ""  # what can be read of it is
     return "" if start.startswith(source.STARTS) else f"not {source.WHAT}" if start else "empty"
