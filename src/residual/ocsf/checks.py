@@ -1,4 +1,4 @@
-"""Three rules of OCSF that its JSON Schema lacks, written into it. Told in `book/part3/records.md`.
+"""Three rules of OCSF that its JSON Schema lacks. Told in `book/part3/records.md`.
 
 `type_uid` is `class_uid * 100 + activity_id`, and may be left out where these are there; a caption beside an id
 (`status` beside `status_id`) is the one that the schema gives for that id, unless the id is 99, Other; and a time is in
@@ -48,6 +48,21 @@ class Fault:
         return f"{self.path}: {self.message}, got {self.got!r}"
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What the rule for pairs needs to know of a class or an object.
+
+    Attributes:
+        pairs: a number, the attribute beside it, and by number what that must be, and what to say if it is not.
+        objects: attributes that are objects, with the name of each one's shape.
+        arrays: attributes that are arrays of objects.
+    """
+
+    pairs: list[tuple[str, str, dict[float, tuple[object, str]]]]
+    objects: dict[str, str]
+    arrays: dict[str, str]
+
+
 def time_faults(column: pl.Expr) -> pl.Expr:
     """What is wrong with the times of an integer column; null where nothing is."""
     early, late = (pl.lit(message) for message in IMPLAUSIBLE.values())
@@ -64,27 +79,42 @@ def add_bounds(schema: dict[str, Any], entry: Entry) -> None:
         schema["allOf"] = [{"if": {"required": ["activity_id"]}, "else": {"required": ["type_uid"]}}]
 
 
-def add_pairs(schema: dict[str, Any], entry: Entry) -> None:
-    """Make a number decide what stands beside it: its caption, or the type."""
+def pair_faults(value: Mapping[str, Any], path: str, shape: Shape, shapes: Mapping[str, Shape]) -> Iterator[Fault]:
+    """Where a number has the wrong text or type beside it, in an event and in the objects inside it."""
+    for name, other, cases in shape.pairs:
+        if other in value and type(number := value.get(name)) in (int, float) and number in cases:
+            then, why = cases[number]
+            if value[other] != then:
+                yield Fault(f"{path}.{other}", why, value[other], by_rule=True)
+    for name, inner in value.items():
+        kind = type(inner)
+        if kind is dict and name in shape.objects:
+            yield from pair_faults(inner, f"{path}.{name}", shapes[shape.objects[name]], shapes)
+        elif kind is list and name in shape.arrays:
+            for place, element in enumerate(inner):
+                if type(element) is dict:
+                    yield from pair_faults(element, f"{path}.{name}[{place}]", shapes[shape.arrays[name]], shapes)
+
+
+def shape_of(schema: Mapping[str, Any], entry: Entry) -> Shape:
+    """What `pair_faults` needs of the JSON Schema of a class or an object."""
     there = schema["properties"]
-    for name, other in pairs(entry):
-        if name not in there or other not in there:
-            continue
-        cases = []
-        for number, value in entry["attributes"][name].get("enum", {}).items():
-            if other == "type_uid":
-                then = entry["uid"] * 100 + int(number)
-                why = f"expected class_uid * 100 + activity_id, {then}"
-            else:
-                then = value["caption"]
-                why = f'expected "{then}", the caption of {name} {number}'
-            if number != OTHER or other == "type_uid":
-                case = {"properties": {name: {"const": int(number)}}}
-                expected = {"properties": {other: {"const": then, "$comment": why}}}
-                cases.append({"if": case, "then": expected})
-        if cases:
-            rule = {"if": {"required": [name, other]}, "then": {"allOf": cases}}
-            schema.setdefault("allOf", []).append(rule)
+    objects = {name: value["$ref"] for name, value in there.items() if "$ref" in value}
+    arrays = {name: value["items"]["$ref"] for name, value in there.items() if "$ref" in value.get("items", {})}
+    known = [(name, other, _cases(entry, name, other)) for name, other in pairs(entry) if {name, other} <= there.keys()]
+    return Shape(known, objects, arrays)
+
+
+def _cases(entry: Entry, name: str, other: str) -> dict[float, tuple[object, str]]:
+    """What must stand beside each number, and what to say if it does not."""
+    cases: dict[float, tuple[object, str]] = {}
+    for number, value in entry["attributes"][name].get("enum", {}).items():
+        if other == "type_uid":
+            then = entry["uid"] * 100 + int(number)
+            cases[int(number)] = then, f"expected class_uid * 100 + activity_id, {then}"
+        elif number != OTHER:
+            cases[int(number)] = value["caption"], f'expected "{value["caption"]}", the caption of {name} {number}'
+    return cases
 
 
 def pairs(entry: Entry) -> Iterator[tuple[str, str]]:

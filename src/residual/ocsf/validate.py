@@ -1,13 +1,10 @@
 """Whether an event is valid OCSF 1.8.0: the JSON Schema of its class, and the rules that the schema does not know.
 
-The JSON Schema of a class is built by `ocsf-json-schema` for the profiles that the event names in `metadata.profiles`;
-`checks` adds the rules; it is compiled once, and run by `jsonschema-rs`. With the rules a schema takes four times as
-long, though all that they look at are few numbers and captions, and these recur. So what passed once is remembered, and
-an event with nothing new goes through the schema without rules. Many files are checked in `residual.ocsf.bulk`. Told in
-`book/part3/records.md`.
+The JSON Schema of a class is built by `ocsf-json-schema` for the profiles that the event names in `metadata.profiles`,
+compiled once, and run by `jsonschema-rs`; the rules are in `checks`. Many files are checked in `residual.ocsf.bulk`.
+Told in `book/part3/records.md`.
 """
 
-from collections.abc import Callable, Hashable, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -15,61 +12,31 @@ import jsonschema_rs
 from ocsf_json_schema import OcsfJsonSchemaEmbedded
 from ocsf_json_schema.utility import generate_object_name_slug
 
-from residual.ocsf.checks import IMPLAUSIBLE, Fault, add_bounds, add_pairs, pairs
+from residual.ocsf.checks import IMPLAUSIBLE, Fault, Shape, add_bounds, pair_faults, shape_of
 from residual.ocsf.schema import VERSION, class_keys, ocsf
 
 EXTENSION = 100_000  # a class of an extension has the extension's number times this in its uid
 NOT_CHECKABLE = f"of an extension that is not part of OCSF {VERSION}, so it cannot be checked"
 
 
-_MOST_PASSED = 100_000
-_passed: set[Hashable] = set()  # a class or an object by name, with the values in it that the rules look at
+@lru_cache(maxsize=256)
+def _compiled(
+    version: str, class_uid: int, profiles: frozenset[str]
+) -> tuple[jsonschema_rs.Validator, dict[str, Any], dict[str, Shape]]:
+    """The compiled schema of a class under profiles, the schema itself, and shapes by reference, the class's own at #.
 
-
-def _schema(version: str, class_uid: int, profiles: frozenset[str], *rules: Callable[..., None]) -> dict[str, Any]:
+    Values are masked in its messages.
+    """
     content, key = ocsf(version), class_keys(version)[class_uid]
     schema: dict[str, Any] = OcsfJsonSchemaEmbedded(content).get_class_schema(key, sorted(profiles))
-    objects = {generate_object_name_slug(name): entry for name, entry in content["objects"].items()}
-    for add in rules:
-        add(schema, content["classes"][key])
-        for name, inner in schema["$defs"].items():
-            add(inner, objects[name])
-    return schema
-
-
-@lru_cache(maxsize=256)
-def _quick(version: str, class_uid: int, profiles: frozenset[str]) -> jsonschema_rs.Validator:
-    """The compiled schema of a class under profiles, without the rules for pairs."""
-    return jsonschema_rs.validator_for(_schema(version, class_uid, profiles, add_bounds))
-
-
-@lru_cache(maxsize=256)
-def _whole(version: str, class_uid: int, profiles: frozenset[str]) -> tuple[jsonschema_rs.Validator, dict[str, Any]]:
-    """The compiled schema with all rules, and the schema itself. Values are masked in its messages."""
-    schema = _schema(version, class_uid, profiles, add_bounds, add_pairs)
-    return jsonschema_rs.validator_for(schema, mask="value"), schema
-
-
-@cache
-def _looked_at(version: str, group: str, name: str) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The attributes of a class or an object that the rules for pairs look at, and its objects by attribute."""
-    entry = ocsf(version)[group][name]
-    inside = {key: a["object_type"] for key, a in entry["attributes"].items() if a["type"] == "object_t"}
-    return tuple(sorted({attribute for pair in pairs(entry) for attribute in pair})), inside
-
-
-def _pairs(value: Mapping[str, Any], version: str, group: str, name: str, found: list[Hashable]) -> None:
-    """Add what the rules for pairs look at in an object, and in the objects inside it; all types are as they should."""
-    names, inside = _looked_at(version, group, name)
-    if names:
-        found.append((version, name, *map(value.get, names)))
-    for key, inner in value.items():
-        if type(inner) is dict:
-            if key in inside:
-                _pairs(inner, version, "objects", inside[key], found)
-        elif type(inner) is list and key in inside:
-            for element in inner:
-                _pairs(element, version, "objects", inside[key], found)
+    parts = {"#": (schema, content["classes"][key])}
+    for name, entry in content["objects"].items():
+        if (slug := generate_object_name_slug(name)) in schema["$defs"]:
+            parts[f"#/$defs/{slug}"] = (schema["$defs"][slug], entry)
+    for part, entry in parts.values():
+        add_bounds(part, entry)
+    shapes = {reference: shape_of(*part) for reference, part in parts.items()}
+    return jsonschema_rs.validator_for(schema, mask="value"), schema, shapes
 
 
 @cache
@@ -113,22 +80,15 @@ def faults(event: object, *, version: str = VERSION) -> list[Fault]:
     event_faults = [
         Fault("$.metadata.profiles[*]", f"no profile of {entry['name']}", name) for name in named if name not in known
     ]
+    validator, schema, shapes = _compiled(version, uid, known)
     try:
-        found: list[Hashable] = []
-        if _quick(version, uid, known).is_valid(event):
-            _pairs(event, version, "classes", key, found)
-            if _passed.issuperset(found):
-                return event_faults
-        validator, schema = _whole(version, uid, known)
-        under = ", ".join(sorted(known)) or "none"
-        wrong = [fault for error in validator.iter_errors(event) for fault in _faults_of(error, schema, under)]
+        if not validator.is_valid(event):
+            under = ", ".join(sorted(known)) or "none"
+            found = validator.iter_errors(event)
+            event_faults += [fault for error in found for fault in _faults_of(error, schema, under)]
+        return event_faults + list(pair_faults(event, "$", shapes["#"], shapes))
     except ValueError as error:  # nested without end, a name that is no string
-        wrong = [Fault("$", f"no JSON that can be checked: {error}")]
-    if not wrong:
-        if len(_passed) > _MOST_PASSED:
-            _passed.clear()
-        _passed.update(found)
-    return event_faults + wrong
+        return [*event_faults, Fault("$", f"no JSON that can be checked: {error}")]
 
 
 def _faults_of(error: jsonschema_rs.ValidationError, schema: Any, under: str) -> list[Fault]:
