@@ -119,6 +119,7 @@ def head(model: Any) -> None:
 CHANGES: dict[str, tuple[Any, str]] = {
     "stride": (lambda m: setattr(m.conv1, "stride", (2, 2)), r"conv1\.stride is \(2, 2\), not \(1, 1\)$"),
     "eps": (lambda m: setattr(m.layer2[0].bn2, "eps", 0.1), r"layer2\.0\.bn2\.eps is 0\.1, not 1e-05$"),
+    "momentum": (lambda m: setattr(m.layer2[0].bn2, "momentum", 0.5), r"layer2\.0\.bn2\.momentum is 0\.5, not 0\.1$"),
     "a frozen norm": (lambda m: setattr(m.bn1, "training", False), r"bn1\.training is False, not True"),
     "head": (head, r"changed: fc is torch's Sequential, not torch's Linear$"),
     "classes": (lambda m: setattr(m, "fc", torch.nn.Linear(16, 3)), r"fc\.out_features is 3, not 5$"),
@@ -150,6 +151,17 @@ def test_what_was_changed_in_torch_is_named(name: str) -> None:
     changed = change(model)
     with pytest.raises(ValueError, match=said):
         jax_nets.from_torch(changed if isinstance(changed, torch.nn.Module) else model)
+
+
+def test_momentum_counts_only_where_statistics_run() -> None:
+    """A net that evaluates computes the same whatever its momentum, so it is converted."""
+    model = lived_in(lambda: vision.CifarNet(8, **SMALL))
+    model.layer2[0].bn2.momentum = 0.5
+    images = torch.randn(2, 3, 16, 16)
+    ours = jax_nets.from_torch(model)(images.permute(0, 2, 3, 1).numpy())
+    np.testing.assert_allclose(np.asarray(ours), model(images).numpy(force=True), atol=1e-5, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"layer2\.0\.bn2\.momentum is 0\.5, not 0\.1$"):
+        jax_nets.from_torch(model.train())
 
 
 JAX_CHANGES: dict[str, tuple[Any, str]] = {

@@ -50,17 +50,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class Shape:
-    """What the rule for pairs needs to know of a class or an object.
+    """What the rules for pairs need to know of a class or an object.
 
     Attributes:
         pairs: a number, the attribute beside it, and by number what that must be, and what to say if it is not.
-        objects: attributes that are objects, with the name of each one's shape.
-        arrays: attributes that are arrays of objects.
+        objects: shapes of the attributes that are objects.
+        arrays: shapes of the elements of those that are arrays of objects.
     """
 
     pairs: list[tuple[str, str, dict[float, tuple[object, str]]]]
-    objects: dict[str, str]
-    arrays: dict[str, str]
+    objects: "dict[str, Shape]"
+    arrays: "dict[str, Shape]"
 
 
 def time_faults(column: pl.Expr) -> pl.Expr:
@@ -79,30 +79,36 @@ def add_bounds(schema: dict[str, Any], entry: Entry) -> None:
         schema["allOf"] = [{"if": {"required": ["activity_id"]}, "else": {"required": ["type_uid"]}}]
 
 
-def pair_faults(value: Mapping[str, Any], path: str, shape: Shape, shapes: Mapping[str, Shape]) -> Iterator[Fault]:
-    """Where a number has the wrong text or type beside it, in an event and in the objects inside it."""
+def pair_faults(value: Entry, path: str, shape: Shape) -> Iterator[Fault]:
+    """Where a number has the wrong text or type beside it, at any depth."""
     for name, other, cases in shape.pairs:
-        if other in value and type(number := value.get(name)) in (int, float) and number in cases:
+        number = value.get(name)
+        if other in value and type(number) in (int, float) and number in cases:
             then, why = cases[number]
             if value[other] != then:
                 yield Fault(f"{path}.{other}", why, value[other], by_rule=True)
     for name, inner in value.items():
-        kind = type(inner)
-        if kind is dict and name in shape.objects:
-            yield from pair_faults(inner, f"{path}.{name}", shapes[shape.objects[name]], shapes)
-        elif kind is list and name in shape.arrays:
-            for place, element in enumerate(inner):
-                if type(element) is dict:
-                    yield from pair_faults(element, f"{path}.{name}[{place}]", shapes[shape.arrays[name]], shapes)
+        if type(inner) is dict and name in shape.objects:
+            yield from pair_faults(inner, f"{path}.{name}", shape.objects[name])
+        elif type(inner) is list and name in shape.arrays:
+            for n, one in enumerate(inner):
+                if type(one) is dict:
+                    yield from pair_faults(one, f"{path}.{name}[{n}]", shape.arrays[name])
 
 
-def shape_of(schema: Mapping[str, Any], entry: Entry) -> Shape:
-    """What `pair_faults` needs of the JSON Schema of a class or an object."""
-    there = schema["properties"]
-    objects = {name: value["$ref"] for name, value in there.items() if "$ref" in value}
-    arrays = {name: value["items"]["$ref"] for name, value in there.items() if "$ref" in value.get("items", {})}
-    known = [(name, other, _cases(entry, name, other)) for name, other in pairs(entry) if {name, other} <= there.keys()]
-    return Shape(known, objects, arrays)
+def shapes_of(parts: Mapping[str, tuple[Entry, Entry]]) -> dict[str, Shape]:
+    """Shapes of a class and of the objects inside it, from the JSON Schema and the entry of each, by reference."""
+    shapes = {reference: Shape([], {}, {}) for reference in parts}
+    for reference, (schema, entry) in parts.items():
+        shape, there = shapes[reference], schema["properties"]
+        known = [pair for pair in pairs(entry) if there.keys() >= set(pair)]
+        shape.pairs.extend((name, other, _cases(entry, name, other)) for name, other in known)
+        for name, value in there.items():
+            if "$ref" in value:
+                shape.objects[name] = shapes[value["$ref"]]
+            elif "$ref" in value.get("items", {}):
+                shape.arrays[name] = shapes[value["items"]["$ref"]]
+    return shapes
 
 
 def _cases(entry: Entry, name: str, other: str) -> dict[float, tuple[object, str]]:

@@ -12,7 +12,7 @@ import jsonschema_rs
 from ocsf_json_schema import OcsfJsonSchemaEmbedded
 from ocsf_json_schema.utility import generate_object_name_slug
 
-from residual.ocsf.checks import IMPLAUSIBLE, Fault, Shape, add_bounds, pair_faults, shape_of
+from residual.ocsf.checks import IMPLAUSIBLE, Fault, Shape, add_bounds, pair_faults, shapes_of
 from residual.ocsf.schema import VERSION, class_keys, ocsf
 
 EXTENSION = 100_000  # a class of an extension has the extension's number times this in its uid
@@ -22,11 +22,8 @@ NOT_CHECKABLE = f"of an extension that is not part of OCSF {VERSION}, so it cann
 @lru_cache(maxsize=256)
 def _compiled(
     version: str, class_uid: int, profiles: frozenset[str]
-) -> tuple[jsonschema_rs.Validator, dict[str, Any], dict[str, Shape]]:
-    """The compiled schema of a class under profiles, the schema itself, and shapes by reference, the class's own at #.
-
-    Values are masked in its messages.
-    """
+) -> tuple[jsonschema_rs.Validator, dict[str, Any], Shape]:
+    """The schema of a class under profiles: compiled, with values masked in its messages; as it is; and its shape."""
     content, key = ocsf(version), class_keys(version)[class_uid]
     schema: dict[str, Any] = OcsfJsonSchemaEmbedded(content).get_class_schema(key, sorted(profiles))
     parts = {"#": (schema, content["classes"][key])}
@@ -35,8 +32,7 @@ def _compiled(
             parts[f"#/$defs/{slug}"] = (schema["$defs"][slug], entry)
     for part, entry in parts.values():
         add_bounds(part, entry)
-    shapes = {reference: shape_of(*part) for reference, part in parts.items()}
-    return jsonschema_rs.validator_for(schema, mask="value"), schema, shapes
+    return jsonschema_rs.validator_for(schema, mask="value"), schema, shapes_of(parts)["#"]
 
 
 @cache
@@ -80,13 +76,13 @@ def faults(event: object, *, version: str = VERSION) -> list[Fault]:
     event_faults = [
         Fault("$.metadata.profiles[*]", f"no profile of {entry['name']}", name) for name in named if name not in known
     ]
-    validator, schema, shapes = _compiled(version, uid, known)
+    validator, schema, shape = _compiled(version, uid, known)
     try:
         if not validator.is_valid(event):
             under = ", ".join(sorted(known)) or "none"
             found = validator.iter_errors(event)
             event_faults += [fault for error in found for fault in _faults_of(error, schema, under)]
-        return event_faults + list(pair_faults(event, "$", shapes["#"], shapes))
+        return event_faults + list(pair_faults(event, "$", shape))
     except ValueError as error:  # nested without end, a name that is no string
         return [*event_faults, Fault("$", f"no JSON that can be checked: {error}")]
 
