@@ -36,6 +36,7 @@ def text(*calls: object) -> bytes:
         json.dumps({"Records": [CALL, CALL]}, indent=2).encode(),
         2 * json.dumps(CALL, indent=2).encode(),
         b"\xef\xbb\xbf" + text(CALL, CALL),
+        text(CALL, CALL).decode().encode("utf-16"),
         gzip.compress(text(CALL, CALL)),
         gzip.compress(text({"Records": [CALL, CALL]})),
     ],

@@ -120,6 +120,11 @@ def test_bytes_that_are_no_text_are_written_as_zeek_writes_them(tmp_path: Path) 
     assert one(tmp_path, "conn", history="a\udcffb")["connection_info"]["flag_history"] == "a\\xffb"
 
 
+def test_a_line_with_tabs_may_begin_as_json_does(tmp_path: Path) -> None:
+    (event,), _ = converted(tmp_path, tsv("conn", {"mine": "[1]", **BASE}), source="zeek")
+    assert event["unmapped"] == {"mine": "[1]"}
+
+
 def test_json_says_the_same_as_tabs(tmp_path: Path) -> None:
     from_tabs = one(tmp_path, "conn", orig_bytes="10", local_orig="T")
     lines = [

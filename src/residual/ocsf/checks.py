@@ -44,9 +44,6 @@ class Fault:
     unknown: str = ""
     by_rule: bool = False
 
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}, got {self.got!r}"
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -93,7 +90,8 @@ def pair_faults(value: Entry, path: str, shape: Shape) -> Iterator[Fault]:
         elif type(inner) is list and name in shape.arrays:
             for n, one in enumerate(inner):
                 if type(one) is dict:
-                    yield from pair_faults(one, f"{path}.{name}[{n}]", shape.arrays[name])
+                    at = f"{path}.{name}[{n}]"
+                    yield from pair_faults(one, at, shape.arrays[name])
 
 
 def shapes_of(parts: Mapping[str, tuple[Entry, Entry]]) -> dict[str, Shape]:

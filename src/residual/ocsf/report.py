@@ -87,10 +87,6 @@ class Report:
     seconds: float = 0.0
     _crowds: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict, repr=False)
 
-    @property
-    def events_per_second(self) -> float:
-        return self.events / self.seconds if self.seconds else 0.0
-
     def sorted_causes(self) -> list[Cause]:
         """The most frequent first."""
         return sorted(self.causes.values(), key=lambda cause: (-cause.count, cause.path, cause.message))

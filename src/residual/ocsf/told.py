@@ -19,7 +19,7 @@ _BANDS = ((1.0, "full"), (0.5, "half or more"), (0.01, "1% to half"), (0.0, "bel
 
 def validation(report: Report, *, details: bool = False) -> Iterator[str]:
     """What checking came to: counts, then the faults by cause, the most frequent first, each with an example."""
-    files, rate = _many(report.files, "file"), f"{report.events_per_second:,.0f} events/s"
+    files, rate = _many(report.files, "file"), f"{report.events / (report.seconds or 1):,.0f} events/s"
     yield f"{_many(report.events, 'event')}, {report.invalid:,} invalid, in {files}, {rate}"
     yield f"checked against OCSF {report.version}; the events claim {_counted(report.versions)}"
     if report.derived:

@@ -110,7 +110,7 @@ def _faults_of(error: jsonschema_rs.ValidationError, schema: Any, under: str) ->
         case "enum":
             message = f"expected one of {', '.join(map(str, sorted(kind['options'])))}"
         case "const":
-            message = rule.get("$comment", f"expected {kind['expected_value']}")
+            message = f"expected {kind['expected_value']}"
         case "pattern":
             message = f"expected the form of {_forms().get(kind['pattern'], 'its type')}"
         case "minimum" | "maximum" if kind["limit"] in IMPLAUSIBLE:

@@ -110,7 +110,9 @@ def _records(path: Path) -> Iterator[Record]:
     last = Record(0, b"", unit="value")
     try:
         for last in raw_records(path, Limits()):
-            yield from parsed(last) if _ARRAY.match(last.raw) else [replace(last, raw=last.raw.rstrip(b"\r"))]
+            line = replace(last, raw=last.raw.rstrip(b"\r"))
+            inside = parsed(line) if _ARRAY.match(line.raw) else [line]
+            yield from (line if one.reason else one for one in inside)
     except UnreadableError as error:
         reason = f"the file breaks off here ({error}), what follows is unknown"
         yield Record(last.number, b"", reason, f"after {last.unit}")
