@@ -7,7 +7,7 @@ what could exhaust its stack or its memory. Told in `book/part3/records.md`.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import polars as pl
 import pyarrow as pa
@@ -38,46 +38,52 @@ class Shapes:
         self.has_text = False
 
 
-def parse(lines: Sequence[bytes], shapes: Shapes, limits: Limits, *, exact: bool = False) -> pl.DataFrame | None:
-    """One row per line, or None if not every line is one object whose values a table can hold as they are.
+def parse(data: bytes, rows: int, shapes: Shapes, limits: Limits, *, exact: bool = False) -> pl.DataFrame | None:
+    """Objects that stand one after the other as a table, or None if it could not hold their values as they are.
 
     Args:
+        rows: how many objects there should be.
         exact: whether it is known that no whole number loses digits beside one with a fraction.
     """
-    lines = [line.strip() for line in lines]
-    if not all(line.startswith(b"{") and line.endswith(b"}") and _is_flat(line, limits) for line in lines):
-        return None
     try:
-        if shapes.has_text:
-            lines = _with_text(lines)
-        table = _table(lines, shapes, limits)
+        if not data.isascii():
+            data.decode()
+        table = _table(_with_text(data) if shapes.has_text else data, shapes, limits)
         if not shapes.has_text and (table is None or _has_any_json(pa.struct(table.schema))):
-            shapes.type, shapes.has_text = pa.struct([]), True
-            table = _table(_with_text(lines), shapes, limits)
+            if (with_text := _with_text(data)) != data:
+                shapes.type, shapes.has_text = pa.struct([]), True
+                table = _table(with_text, shapes, limits)
     except (ValueError, RecursionError):
         return None
-    if table is None or table.num_rows != len(lines) or not _is_as_it_was(table, limits, exact):
+    if table is None or table.num_rows != rows or not _is_as_it_was(table, limits, exact):
         return None
     return pl.DataFrame(pl.from_arrow(table))
 
 
-def _table(lines: Sequence[bytes], shapes: Shapes, limits: Limits) -> pa.Table | None:
-    """The table of some lines; what is new in them is found part by part, and noted in `shapes`."""
-    data = b"\n".join(lines)
-    if not data.isascii():
-        data.decode()
+def _table(data: bytes, shapes: Shapes, limits: Limits) -> pa.Table | None:
+    """The table of some objects; what is new in them is noted in `shapes`."""
     table = _read(data, _hint(shapes.type), "error")
-    if table is not None:
-        return table
-    try:
-        for part in _parts(lines):
-            new = _read(part, _hint(shapes.type, only_text=True), "infer")
-            shapes.type = shapes.type if new is None else _merged(shapes.type, pa.struct(new.schema))
-            if new is None or _leaves(shapes.type) > 2 * limits.columns:
-                return None
-    except TypeError:
-        return None
-    return _read(data, _hint(shapes.type), "error")
+    for known in (shapes.type, pa.struct([])):
+        if table is None and (shape := _learned(data, known, limits)) is not None:
+            shapes.type, table = shape, _read(data, _hint(shape), "error")
+    return table
+
+
+def _learned(data: bytes, shape: pa.DataType, limits: Limits) -> pa.DataType | None:
+    """The type of some objects and of those known before, found part by part. None where they are of two kinds."""
+    for part in _parts(data):
+        if _read(part, _hint(shape), "error") is not None:
+            continue
+        if not all(_is_flat(line, limits) for line in part.split(b"\n")):
+            return None
+        new = _read(part, _hint(shape, only_text=True), "infer")
+        try:
+            shape = _merged(shape, pa.struct(new.schema)) if new is not None else None
+        except TypeError:
+            return None
+        if shape is None or _leaves(shape) > 2 * limits.columns:
+            return None
+    return shape
 
 
 def _is_flat(line: bytes, limits: Limits) -> bool:
@@ -91,17 +97,13 @@ def _is_flat(line: bytes, limits: Limits) -> bool:
     return deepest <= limits.depth
 
 
-def _parts(lines: Sequence[bytes]) -> Iterator[bytes]:
+def _parts(data: bytes) -> Iterator[bytes]:
     """Some lines at a time."""
-    part: list[bytes] = []
-    size = 0
-    for line in lines:
-        part.append(line)
-        size += len(line)
-        if size >= _NEW:
-            yield b"\n".join(part)
-            part, size = [], 0
-    yield b"\n".join(part)
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start + _NEW) + 1 or len(data)
+        yield data[start:end]
+        start = end
 
 
 def _read(data: bytes, shape: pa.DataType, unexpected: str) -> pa.Table | None:
@@ -133,27 +135,22 @@ def _number(text: str) -> float:
 _TEXT_DECODER = json.JSONDecoder(parse_constant=refuse_constant, parse_float=_number)
 
 
-def _with_text(lines: Sequence[bytes]) -> list[bytes]:
-    """Lines in which the values that may be any JSON are text.
+def _with_text(data: bytes) -> bytes:
+    """The same objects, in which the values that may be any JSON are text.
 
     Raises:
         ValueError: where one is no JSON.
     """
-    data = b"\n".join(lines)
     names = [mark + name + '"' for name in text_names() for mark in '".' if (mark + name + '"').encode() in data]
     if not names:
-        return list(lines)
+        return data
     any_json = re.compile("(?:" + "|".join(map(re.escape, names)) + r')\s*+:\s*+(?!["n])')
-    return [_line_with_text(line.decode(), any_json).encode() for line in lines]
-
-
-def _line_with_text(line: str, any_json: re.Pattern[str]) -> str:
-    at, done = 0, []
-    while found := any_json.search(line, at):
-        value, end = _TEXT_DECODER.raw_decode(line, found.end())
-        done += [line[at : found.end()], json.dumps(json_text(value))]
+    text, at, done = data.decode(), 0, []
+    while found := any_json.search(text, at):
+        value, end = _TEXT_DECODER.raw_decode(text, found.end())
+        done += [text[at : found.end()], json.dumps(json_text(value))]
         at = end
-    return "".join([*done, line[at:]])
+    return "".join([*done, text[at:]]).encode()
 
 
 def _has_any_json(shape: pa.DataType, path: str = "") -> bool:

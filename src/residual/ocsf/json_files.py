@@ -5,8 +5,10 @@ and the others go back to Arrow. Told in `book/part3/records.md`.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import compress
+from typing import TypeAlias, TypeVar
 
 import polars as pl
 
@@ -15,15 +17,16 @@ from residual.ocsf.casting import EXACT
 from residual.ocsf.columns import Columns, Large, joined
 from residual.ocsf.flattening import as_expressions, flat, flatten, typed
 from residual.ocsf.intake import Intake, Piece, judgement
-from residual.ocsf.mending import Mended, mend
-from residual.ocsf.records import Record, parsed, raw_records
+from residual.ocsf.limits import Limits
+from residual.ocsf.mending import mend
+from residual.ocsf.records import Lines, Record, Values, batches, parsed
 from residual.ocsf.sources import Source
 from residual.ocsf.unpacking import UnreadableError
 
-BATCH = 10_000
-BATCH_BYTES = 2**24
+T = TypeVar("T")
 Partitions = Mapping[str, pl.Expr]
 Tables = Sequence[tuple[list[int], pl.DataFrame]]
+Part: TypeAlias = tuple[Lines | Values, pl.DataFrame | None]
 
 
 @dataclass
@@ -46,51 +49,67 @@ def take_in(source: Source, intake: Intake) -> None:
     except ValueError as error:
         intake.reject_file(source, str(error))
         return
-    shapes = intake.shapes.setdefault(source.group, Shapes())
     of_file = OfFile()
     try:
-        for batch in _batches(source, intake):
-            _take(batch, source, intake, shapes, as_expressions(partitions), of_file)
+        for parts in _ahead(_parsed(source, intake.limits)):
+            _take(parts, source, intake, as_expressions(partitions), of_file)
     except UnreadableError as error:
         intake.reject_file(source, str(error))
     intake.keys |= dict.fromkeys(partitions)
     intake.note_drift(source, of_file.types, of_file.lossy)
 
 
-def _batches(source: Source, intake: Intake) -> Iterator[list[Record]]:
-    batch: list[Record] = []
-    size = 0
-    try:
-        for record in raw_records(source.path, intake.limits):
-            batch.append(record)
-            size += len(record.raw)
-            if len(batch) >= BATCH or size >= BATCH_BYTES:
-                yield batch
-                batch, size = [], 0
-    except UnreadableError:
-        yield batch
-        raise
-    yield batch
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, each of which is made while the one before is in use."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
 
 
-def _tables(batch: list[Record], intake: Intake, shapes: Shapes) -> tuple[list[Record], Mended]:
-    """The events of a batch, in tables."""
-    if all(record.reason is None for record in batch):
-        table = parse([record.raw for record in batch], shapes, intake.limits)
-        if table is not None:
-            return batch, Mended([(list(range(len(batch))), table)])
-    events = [event for record in batch for event in parsed(record)]
-    return events, mend(events, intake.columns.types, intake.limits)
+def _parsed(source: Source, limits: Limits) -> Iterator[list[Part]]:
+    """The records of a file, some at a time, and the tables of those that Arrow takes."""
+    shapes = Shapes()
+    for batch in batches(source.path, limits):
+        yield list(_tried(batch, shapes, limits))
 
 
-def _take(
-    batch: list[Record], source: Source, intake: Intake, shapes: Shapes, partitions: Partitions, of_file: OfFile
-) -> None:
-    """Check a batch, reject what is wrong, write the rest as a piece of the table."""
-    events, mended = _tables(batch, intake, shapes)
-    intake.summary.rows_in += len(events)
+def _tried(batch: Lines | Values, shapes: Shapes, limits: Limits) -> Iterator[Part]:
+    """Records with their table. If they have none, the halves are tried: only records near a bad one go without."""
+    objects = batch.objects(limits)
+    table = None if objects is None else parse(*objects, shapes, limits)
+    halves = () if table is not None else batch.halves()
+    for half in halves:
+        yield from _tried(half, shapes, limits)
+    if not halves:
+        yield batch, table
+
+
+def _take(parts: list[Part], source: Source, intake: Intake, partitions: Partitions, of_file: OfFile) -> None:
+    """Check some records, reject what is wrong, write the rest as a piece of the table."""
+    names = set(intake.columns.types)
+    names.update(leaf.path for _, table in parts if table is not None for leaf in flatten(table.schema))
+    if len(parts) > 1 and len(names) > intake.limits.columns:
+        names, parts = set(intake.columns.types), [(batch, None) for batch, _ in parts]
+    rows = 0
+    events: dict[int, Record] = {}
+    batches_of: dict[int, Lines | Values] = {}
+    tables: list[tuple[list[int], pl.DataFrame]] = []
+    for batch, table in parts:
+        if table is None:
+            some = [event for record in batch.records(intake.limits) for event in parsed(record)]
+            events |= dict(enumerate(some, rows))
+            rows += len(some)
+        else:
+            batches_of[rows] = batch
+            tables.append((list(range(rows, rows + table.height)), table))
+            rows += table.height
+    intake.summary.rows_in += rows
+    mended = mend(events, names, intake.limits)
+    tables += mended.tables
     judged = []
-    for numbers, table in mended.tables:
+    for numbers, table in tables:
         found = flat(table.schema, partitions)
         columns = judgement(found, intake.too_many(found.types), intake.limits.columns)
         judged.append(table.select(**columns, number=pl.Series(numbers)))
@@ -102,10 +121,13 @@ def _take(
         bad |= {number: why for number, why in zip(numbers, reasons.to_list(), strict=True) if why is not None}
         kept = all_judged.filter(~pl.col("number").is_in(list(bad)))
         intake.summary.note_derived(int(kept["derived"].sum()))
+    if bad:
+        for first, batch in batches_of.items():
+            events |= dict(enumerate(batch.records(intake.limits), first))
     for number in sorted(bad):
-        record = events[number]
-        intake.reject_row(source, {record.unit: record.number}, bad[number], record.text)
-    _write([_good(numbers, table, bad) for numbers, table in mended.tables], source, intake, partitions, of_file)
+        event = events[number]
+        intake.reject_row(source, {event.unit: event.number}, bad[number], event.text)
+    _write([_good(numbers, table, bad) for numbers, table in tables], source, intake, partitions, of_file)
 
 
 def _good(numbers: list[int], table: pl.DataFrame, bad: Container[int]) -> tuple[list[int], pl.DataFrame]:

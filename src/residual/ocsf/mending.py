@@ -8,7 +8,7 @@ same places. Told in `book/part3/records.md`.
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,12 +42,12 @@ class Mended:
     reasons: dict[int, str] = field(default_factory=dict)
 
 
-def mend(records: Sequence[Record], columns: Mapping[str, object], limits: Limits) -> Mended:
+def mend(records: Mapping[int, Record], names: Collection[str], limits: Limits) -> Mended:
     """Sort events into tables. An event that adds a column when there are too many is refused, too."""
     mended = Mended()
     surveys: dict[int, _Survey] = {}
-    names = set(columns)
-    for number, record in enumerate(records):
+    names = set(names)
+    for number, record in records.items():
         try:
             if record.reason is not None:
                 raise ValueError(record.reason)
@@ -86,7 +86,7 @@ def _groups(surveys: Mapping[int, "_Survey"]) -> list[Group]:
 
 def _tables(numbers: list[int], lines: list[bytes], limits: Limits, mended: Mended) -> None:
     """The events of a group as a table, or as several where Arrow does not take them together."""
-    table = parse(lines, Shapes(), limits, exact=True)
+    table = parse(b"\n".join(lines), len(lines), Shapes(), limits, exact=True)
     if table is not None:
         mended.tables.append((numbers, table))
     elif len(lines) == 1:

@@ -18,9 +18,12 @@ from typing import Any
 from residual.ocsf.limits import Limits
 from residual.ocsf.unpacking import CHUNK, UnreadableError, unpacked
 
-__all__ = ["Limits", "Record", "UnreadableError", "parsed", "raw_records", "records"]
+__all__ = ["Limits", "Lines", "Record", "UnreadableError", "Values", "batches", "parsed", "records"]
 
 KEPT_OF_LONG = 1000
+MANY, MANY_BYTES = 10_000, 2**24  # records taken at a time, and their text
+FIRST_BYTES = 2**20  # taken first, in which Arrow finds most columns
+FEW = 2**16  # bytes, in which it does not pay to tell good records from bad ones
 WRAPPERS = ("Records", "records", "Events", "events")
 _WRAPPED = re.compile(r'\{\s*"(?:' + "|".join(WRAPPERS) + r')"\s*:\s*\[')
 _OPENING = re.compile(rf"(?:{_WRAPPED.pattern})?[\[{{\s]*")
@@ -52,18 +55,72 @@ class Record:
         return self.raw.decode(errors="backslashreplace")
 
 
+@dataclass(frozen=True)
+class Lines:
+    """Lines of a file as they are, some of them blank.
+
+    Attributes:
+        number: of the first line.
+        data: their text.
+    """
+
+    number: int
+    data: bytes
+
+    def records(self, limits: Limits) -> Iterator[Record]:
+        """The lines that are not blank."""
+        for number, line in enumerate(self.data.split(b"\n"), self.number):
+            if line.strip():
+                yield _record(number, line, limits)
+
+    def objects(self, limits: Limits) -> tuple[bytes, int] | None:
+        """The text of the lines that are not blank, and how many they are, None if one is surely no object."""
+        lines = self.data.split(b"\n")
+        if max(map(len, lines)) > limits.line_bytes:
+            return None
+        lines = list(filter(None, map(bytes.strip, lines)))
+        if not lines or not all(line.startswith(b"{") and line.endswith(b"}") for line in lines):
+            return None
+        return b"\n".join(lines), len(lines)
+
+    def halves(self) -> tuple["Lines", ...]:
+        """The same lines in two parts; none if they are few."""
+        cut = self.data.find(b"\n", len(self.data) // 2) + 1
+        if len(self.data) < FEW or cut in (0, len(self.data)):
+            return ()
+        number = self.number + self.data.count(b"\n", 0, cut)
+        return Lines(self.number, self.data[:cut]), Lines(number, self.data[cut:])
+
+
+class Values(list[Record]):
+    """Values of a file that is not made of lines, with the methods of `Lines`."""
+
+    def records(self, limits: Limits) -> Iterator[Record]:
+        return iter(self)
+
+    def objects(self, limits: Limits) -> tuple[bytes, int] | None:
+        if any(record.reason is not None or not record.raw.startswith(b"{") for record in self):
+            return None
+        return b"\n".join(record.raw.replace(b"\n", b" ") for record in self), len(self)
+
+    def halves(self) -> tuple["Values", ...]:
+        half = len(self) // 2
+        return (Values(self[:half]), Values(self[half:])) if sum(len(record.raw) for record in self) >= FEW else ()
+
+
 def records(path: Path, limits: Limits) -> Iterator[Record]:
     """The events of a file, parsed, as far as it can be read. Of two equal keys in an object the last counts.
 
     Raises:
         UnreadableError: after the last record that can be read.
     """
-    for record in raw_records(path, limits):
-        yield from parsed(record)
+    for batch in batches(path, limits):
+        for record in batch.records(limits):
+            yield from parsed(record)
 
 
-def raw_records(path: Path, limits: Limits) -> Iterator[Record]:
-    """The lines of a file as they are, or the values of one that is not made of lines.
+def batches(path: Path, limits: Limits) -> Iterator[Lines | Values]:
+    """The lines of a file as they are, or the values of one that is not made of lines, some at a time.
 
     Raises:
         UnreadableError: after the last record that can be read.
@@ -74,7 +131,23 @@ def raw_records(path: Path, limits: Limits) -> Iterator[Record]:
         head += (more := next(rest, b""))
         at_end = not more
     chunks = chain([head], rest)
-    yield from _values(chunks, limits) if _is_document(head, at_end) else _lines(chunks, limits)
+    yield from _some(_values(chunks, limits)) if _is_document(head, at_end) else _lines(chunks, limits)
+
+
+def _some(values: Iterator[Record]) -> Iterator[Values]:
+    """Values, some at a time."""
+    some, size = Values(), 0
+    try:
+        for record in values:
+            some.append(record)
+            size += len(record.raw)
+            if len(some) >= MANY or size >= MANY_BYTES:
+                yield some
+                some, size = Values(), 0
+    except UnreadableError:
+        yield some
+        raise
+    yield some
 
 
 def _is_document(head: bytes, at_end: bool) -> bool:
@@ -113,22 +186,31 @@ def _after_space(text: str, place: int) -> int:
     return found.end() if found else place
 
 
-def _lines(chunks: Iterator[bytes], limits: Limits) -> Iterator[Record]:
-    """The lines that are not blank. Of a line over the limit the rest is skipped as it streams past."""
-    number, rest, skipping = 1, b"", False
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            if not skipping and line.strip():
-                yield _record(number, line, limits)
-            number, skipping = number + 1, False
-        if skipping:
-            rest = b""
-        elif len(rest) > limits.line_bytes:
-            yield _record(number, rest, limits)
-            rest, skipping = b"", True
-    if rest.strip():
-        yield _record(number, rest, limits)
+def _lines(chunks: Iterator[bytes], limits: Limits) -> Iterator[Lines]:
+    """Whole lines, more and more at a time. Of a line over the limit the rest is skipped as it streams past."""
+    held: list[bytes] = []
+    number, size, breaks, skipping, most = 1, 0, 0, False, FIRST_BYTES
+    try:
+        for chunk in chunks:
+            if skipping:
+                _, newline, chunk = chunk.partition(b"\n")
+                if not newline:
+                    continue
+            held.append(chunk)
+            size += len(chunk)
+            breaks += chunk.count(b"\n")
+            skipping = not breaks and size > limits.line_bytes
+            if skipping or (breaks and (size >= most or breaks >= MANY)):
+                data = b"".join(held)
+                end = data.rfind(b"\n") + 1 or size
+                yield Lines(number, data[:end])
+                number += breaks + skipping
+                held, size, breaks, most = [data[end:]], size - end, 0, min(4 * most, MANY_BYTES)
+    except UnreadableError:
+        data = b"".join(held)
+        yield Lines(number, data[: data.rfind(b"\n") + 1])
+        raise
+    yield Lines(number, b"".join(held))
 
 
 def _record(number: int, line: bytes, limits: Limits) -> Record:
