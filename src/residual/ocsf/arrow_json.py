@@ -7,7 +7,7 @@ what could exhaust its stack or its memory. Told in `book/part3/records.md`.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import polars as pl
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from residual.ocsf.casting import EXACT, json_text
-from residual.ocsf.columns import is_text, text_names
+from residual.ocsf.columns import text_names
 from residual.ocsf.limits import Limits
 from residual.ocsf.records import WRAPPERS, refuse_constant
 
@@ -26,20 +26,20 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
 class Shapes:
-    """What Arrow found in the batches of a group of files so far, so that it need not find it again.
+    """What Arrow found in a file so far, so that it need not find it again.
 
     Attributes:
         type: of the objects.
-        has_text: whether there are values that may be any JSON, and so are made text before Arrow sees them.
+        text: names whose values may be any JSON, and are made text before Arrow sees them.
     """
 
     def __init__(self) -> None:
         self.type: pa.DataType = pa.struct([])
-        self.has_text = False
+        self.text: set[str] = set()
 
 
 def parse(data: bytes, rows: int, shapes: Shapes, limits: Limits, *, exact: bool = False) -> pl.DataFrame | None:
-    """Objects that stand one after the other as a table, or None if it could not hold their values as they are.
+    """Objects one a line as a table; None if it could not hold their values as they are, or if much in many is new.
 
     Args:
         rows: how many objects there should be.
@@ -48,42 +48,40 @@ def parse(data: bytes, rows: int, shapes: Shapes, limits: Limits, *, exact: bool
     try:
         if not data.isascii():
             data.decode()
-        table = _table(_with_text(data) if shapes.has_text else data, shapes, limits)
-        if not shapes.has_text and (table is None or _has_any_json(pa.struct(table.schema))):
-            if (with_text := _with_text(data)) != data:
-                shapes.type, shapes.has_text = pa.struct([]), True
-                table = _table(with_text, shapes, limits)
+        table = _read(_with_text(data, shapes.text), _hint(shapes.type), "error")
+        if table is None and (not shapes.type.num_fields or len(data) <= _NEW):
+            table = _learned(data, shapes, limits)
     except (ValueError, RecursionError):
         return None
-    if table is None or table.num_rows != rows or not _is_as_it_was(table, limits, exact):
+    if table is None or table.num_rows != rows:
+        return None
+    if not all(_is_exact(chunk, exact) for column in table.columns for chunk in column.chunks):
         return None
     return pl.DataFrame(pl.from_arrow(table))
 
 
-def _table(data: bytes, shapes: Shapes, limits: Limits) -> pa.Table | None:
-    """The table of some objects; what is new in them is noted in `shapes`."""
-    table = _read(data, _hint(shapes.type), "error")
-    for known in (shapes.type, pa.struct([])):
-        if table is None and (shape := _learned(data, known, limits)) is not None:
-            shapes.type, table = shape, _read(data, _hint(shape), "error")
+def _learned(data: bytes, shapes: Shapes, limits: Limits) -> pa.Table | None:
+    """The table of some objects, if there is one; then what is new in them is noted in `shapes`."""
+    names = {mark + name for name in text_names() for mark in '".' if f'{mark}{name}"'.encode() in data}
+    with_text = _with_text(data, names)
+    shape = shapes.type
+    for part in _parts(with_text):
+        if _read(part, _hint(shape), "error") is None:
+            are_flat = all(_is_flat(line, limits) for line in part.split(b"\n"))
+            new = _read(part, pa.struct([]), "infer") if are_flat else None
+            if new is None or not _is_of_events(shape := _merged(shape, pa.struct(new.schema)), limits):
+                return None
+    table = _read(with_text, _hint(shape), "error")
+    if table is not None:
+        shapes.type = shape
+        shapes.text |= names if with_text != data else set()
     return table
 
 
-def _learned(data: bytes, shape: pa.DataType, limits: Limits) -> pa.DataType | None:
-    """The type of some objects and of those known before, found part by part. None where they are of two kinds."""
-    for part in _parts(data):
-        if _read(part, _hint(shape), "error") is not None:
-            continue
-        if not all(_is_flat(line, limits) for line in part.split(b"\n")):
-            return None
-        new = _read(part, _hint(shape, only_text=True), "infer")
-        try:
-            shape = _merged(shape, pa.struct(new.schema)) if new is not None else None
-        except TypeError:
-            return None
-        if shape is None or _leaves(shape) > 2 * limits.columns:
-            return None
-    return shape
+def _is_of_events(shape: pa.DataType, limits: Limits) -> bool:
+    """Whether objects may be events: not too deep, not too wide, and not around a list of events."""
+    are_wrapped = any(field.name in WRAPPERS and pa.types.is_list(field.type) for field in shape)
+    return not are_wrapped and _depth(shape) <= limits.depth and _leaves(shape) <= 2 * limits.columns
 
 
 def _is_flat(line: bytes, limits: Limits) -> bool:
@@ -135,16 +133,15 @@ def _number(text: str) -> float:
 _TEXT_DECODER = json.JSONDecoder(parse_constant=refuse_constant, parse_float=_number)
 
 
-def _with_text(data: bytes) -> bytes:
-    """The same objects, in which the values that may be any JSON are text.
+def _with_text(data: bytes, names: Collection[str]) -> bytes:
+    """The same objects, in which the values that have one of some names are text.
 
     Raises:
         ValueError: where one is no JSON.
     """
-    names = [mark + name + '"' for name in text_names() for mark in '".' if (mark + name + '"').encode() in data]
     if not names:
         return data
-    any_json = re.compile("(?:" + "|".join(map(re.escape, names)) + r')\s*+:\s*+(?!["n])')
+    any_json = re.compile("(?:" + "|".join(map(re.escape, sorted(names))) + r')"\s*+:\s*+(?!["n])')
     text, at, done = data.decode(), 0, []
     while found := any_json.search(text, at):
         value, end = _TEXT_DECODER.raw_decode(text, found.end())
@@ -153,34 +150,17 @@ def _with_text(data: bytes) -> bytes:
     return "".join([*done, text[at:]]).encode()
 
 
-def _has_any_json(shape: pa.DataType, path: str = "") -> bool:
-    """Whether there is something else than text where any JSON may be."""
-    if path and is_text(path):
-        return not (pa.types.is_string(shape) or pa.types.is_null(shape))
-    if pa.types.is_list(shape):
-        return _has_any_json(shape.value_type, f"{path}[]")
-    return pa.types.is_struct(shape) and any(_has_any_json(field.type, field.name) for field in shape)
-
-
-def _hint(shape: pa.DataType, *, only_text: bool = False) -> pa.DataType | None:
-    """A type as Arrow may be told it: null is taken for text, which may be null too. None where there is no text."""
+def _hint(shape: pa.DataType) -> pa.DataType:
+    """A type as Arrow may be told it: null is taken for text, which may be null too."""
     if pa.types.is_struct(shape):
-        inside = [(field.name, _hint(field.type, only_text=only_text)) for field in shape]
-        return pa.struct([(name, inner) for name, inner in inside if inner is not None])
+        return pa.struct([(field.name, _hint(field.type)) for field in shape])
     if pa.types.is_list(shape):
-        inner = _hint(shape.value_type, only_text=only_text)
-        return None if inner is None else pa.list_(inner)
-    if pa.types.is_null(shape):
-        return None if only_text else pa.string()
-    return shape if pa.types.is_string(shape) or not only_text else None
+        return pa.list_(_hint(shape.value_type))
+    return pa.string() if pa.types.is_null(shape) else shape
 
 
 def _merged(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    """The type of the values of both.
-
-    Raises:
-        TypeError: if they are of two kinds.
-    """
+    """The type of the values of both; where they are of two kinds, that of the other."""
     one, other = (pa.string() if pa.types.is_timestamp(shape) else shape for shape in (one, other))
     if pa.types.is_struct(one) and pa.types.is_struct(other):
         inside = {field.name: field.type for field in one}
@@ -194,11 +174,7 @@ def _merged(one: pa.DataType, other: pa.DataType) -> pa.DataType:
         if pa.types.is_struct(shape):
             return _merged(pa.struct([]), shape)
         return pa.list_(_merged(pa.null(), shape.value_type)) if pa.types.is_list(shape) else shape
-    if one == other:
-        return one
-    if {one, other} == {pa.int64(), pa.float64()}:
-        return pa.float64()
-    raise TypeError(f"{one} and {other}")
+    return pa.float64() if {one, other} == {pa.int64(), pa.float64()} else other
 
 
 def _leaves(shape: pa.DataType) -> int:
@@ -211,15 +187,6 @@ def _depth(shape: pa.DataType) -> int:
     if pa.types.is_list(shape):
         return 1 + _depth(shape.value_type)
     return 1 + max((_depth(field.type) for field in shape), default=0) if pa.types.is_struct(shape) else 0
-
-
-def _is_as_it_was(table: pa.Table, limits: Limits, exact: bool) -> bool:
-    """Whether the values are those of the lines, and each line an event, and none is nested too deeply."""
-    if any(field.name in WRAPPERS and pa.types.is_list(field.type) for field in table.schema):
-        return False
-    if _depth(pa.struct(list(table.schema))) > limits.depth:
-        return False
-    return all(_is_exact(chunk, exact) for column in table.columns for chunk in column.chunks)
 
 
 def _is_exact(values: pa.Array, exact: bool) -> bool:

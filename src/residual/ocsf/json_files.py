@@ -26,7 +26,33 @@ from residual.ocsf.unpacking import UnreadableError
 T = TypeVar("T")
 Partitions = Mapping[str, pl.Expr]
 Tables = Sequence[tuple[list[int], pl.DataFrame]]
-Part: TypeAlias = tuple[Lines | Values, pl.DataFrame | None]
+Part: TypeAlias = tuple[Lines | Values, tuple[bytes, int] | None, pl.DataFrame | None]
+Good: TypeAlias = tuple[bytes, list[int], pl.DataFrame]
+
+
+@dataclass
+class Block:
+    """Events that are checked together, by number from 0.
+
+    Attributes:
+        rows: how many they are.
+        tables: those that Arrow takes.
+        batches: the records of these, each with the number of its first event.
+        others: those that it does not take.
+    """
+
+    rows: int = 0
+    tables: list[tuple[list[int], pl.DataFrame]] = field(default_factory=list)
+    batches: dict[int, Lines | Values] = field(default_factory=dict)
+    others: dict[int, Record] = field(default_factory=dict)
+
+    def records(self, limits: Limits) -> dict[int, Record]:
+        """All of them, parsed."""
+        found = dict(self.others)
+        for first, batch in self.batches.items():
+            events = (event for record in batch.records(limits) for event in parsed(record))
+            found |= dict(enumerate(events, first))
+        return found
 
 
 @dataclass
@@ -51,8 +77,8 @@ def take_in(source: Source, intake: Intake) -> None:
         return
     of_file = OfFile()
     try:
-        for parts in _ahead(_parsed(source, intake.limits)):
-            _take(parts, source, intake, as_expressions(partitions), of_file)
+        for block in _ahead(_blocks(source, intake.limits)):
+            _take(block, source, intake, as_expressions(partitions), of_file)
     except UnreadableError as error:
         intake.reject_file(source, str(error))
     intake.keys |= dict.fromkeys(partitions)
@@ -68,46 +94,64 @@ def _ahead(items: Iterator[T]) -> Iterator[T]:
             yield item
 
 
-def _parsed(source: Source, limits: Limits) -> Iterator[list[Part]]:
-    """The records of a file, some at a time, and the tables of those that Arrow takes."""
+def _blocks(source: Source, limits: Limits) -> Iterator[Block]:
+    """The records of a file, some at a time."""
     shapes = Shapes()
     for batch in batches(source.path, limits):
-        yield list(_tried(batch, shapes, limits))
+        yield _block(list(_tried(batch, shapes, limits)), shapes, limits)
 
 
 def _tried(batch: Lines | Values, shapes: Shapes, limits: Limits) -> Iterator[Part]:
-    """Records with their table. If they have none, the halves are tried: only records near a bad one go without."""
+    """Records with their table. If they have none, the halves are tried: only those near a bad one go without."""
     objects = batch.objects(limits)
     table = None if objects is None else parse(*objects, shapes, limits)
     halves = () if table is not None else batch.halves()
     for half in halves:
         yield from _tried(half, shapes, limits)
     if not halves:
-        yield batch, table
+        yield batch, objects, table
 
 
-def _take(parts: list[Part], source: Source, intake: Intake, partitions: Partitions, of_file: OfFile) -> None:
-    """Check some records, reject what is wrong, write the rest as a piece of the table."""
-    names = set(intake.columns.types)
-    names.update(leaf.path for _, table in parts if table is not None for leaf in flatten(table.schema))
-    if len(parts) > 1 and len(names) > intake.limits.columns:
-        names, parts = set(intake.columns.types), [(batch, None) for batch, _ in parts]
-    rows = 0
-    events: dict[int, Record] = {}
-    batches_of: dict[int, Lines | Values] = {}
-    tables: list[tuple[list[int], pl.DataFrame]] = []
-    for batch, table in parts:
-        if table is None:
-            some = [event for record in batch.records(intake.limits) for event in parsed(record)]
-            events |= dict(enumerate(some, rows))
-            rows += len(some)
+def _block(parts: list[Part], shapes: Shapes, limits: Limits) -> Block:
+    """Records with tables and others, numbered; now that `shapes` knows what is in them, few tables hold all."""
+    block = Block()
+    good = []
+    for batch, objects, table in parts:
+        if objects is not None and table is not None:
+            block.batches[block.rows] = batch
+            good.append((objects[0], list(range(block.rows, block.rows + table.height)), table))
+            block.rows += table.height
         else:
-            batches_of[rows] = batch
-            tables.append((list(range(rows, rows + table.height)), table))
-            rows += table.height
-    intake.summary.rows_in += rows
-    mended = mend(events, names, intake.limits)
-    tables += mended.tables
+            events = [event for record in batch.records(limits) for event in parsed(record)]
+            block.others |= dict(enumerate(events, block.rows))
+            block.rows += len(events)
+    block.tables += _together(good, shapes, limits)
+    return block
+
+
+def _together(good: list[Good], shapes: Shapes, limits: Limits) -> Iterator[tuple[list[int], pl.DataFrame]]:
+    """The same events in one table, or in as few as there must be."""
+    if len(good) == 1:
+        yield good[0][1:]
+    elif good:
+        numbers = [number for _, some, _ in good for number in some]
+        table = parse(b"\n".join(text for text, _, _ in good), len(numbers), shapes, limits)
+        if table is not None:
+            yield numbers, table
+        else:
+            yield from _together(good[: len(good) // 2], shapes, limits)
+            yield from _together(good[len(good) // 2 :], shapes, limits)
+
+
+def _take(block: Block, source: Source, intake: Intake, partitions: Partitions, of_file: OfFile) -> None:
+    """Check some records, reject what is wrong, write the rest as a piece of the table."""
+    intake.summary.rows_in += block.rows
+    names = set(intake.columns.types).union(leaf.path for _, table in block.tables for leaf in flatten(table.schema))
+    if len(names) > intake.limits.columns and len(block.tables) + bool(block.others) > 1:  # they must be counted
+        block = Block(block.rows, others=block.records(intake.limits))
+        names = set(intake.columns.types)
+    mended = mend(block.others, names, intake.limits)
+    tables = block.tables + mended.tables
     judged = []
     for numbers, table in tables:
         found = flat(table.schema, partitions)
@@ -121,12 +165,10 @@ def _take(parts: list[Part], source: Source, intake: Intake, partitions: Partiti
         bad |= {number: why for number, why in zip(numbers, reasons.to_list(), strict=True) if why is not None}
         kept = all_judged.filter(~pl.col("number").is_in(list(bad)))
         intake.summary.note_derived(int(kept["derived"].sum()))
-    if bad:
-        for first, batch in batches_of.items():
-            events |= dict(enumerate(batch.records(intake.limits), first))
+    records = block.records(intake.limits) if bad else {}
     for number in sorted(bad):
-        event = events[number]
-        intake.reject_row(source, {event.unit: event.number}, bad[number], event.text)
+        record = records[number]
+        intake.reject_row(source, {record.unit: record.number}, bad[number], record.text)
     _write([_good(numbers, table, bad) for numbers, table in tables], source, intake, partitions, of_file)
 
 
