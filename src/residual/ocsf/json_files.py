@@ -47,12 +47,12 @@ class Block:
     others: dict[int, Record] = field(default_factory=dict)
 
     def records(self, limits: Limits) -> dict[int, Record]:
-        """All of them, parsed."""
+        """All of them, parsed, in their order."""
         found = dict(self.others)
         for first, batch in self.batches.items():
             events = (event for record in batch.records(limits) for event in parsed(record))
             found |= dict(enumerate(events, first))
-        return found
+        return dict(sorted(found.items()))
 
 
 @dataclass

@@ -23,7 +23,7 @@ __all__ = ["Limits", "Lines", "Record", "UnreadableError", "Values", "batches", 
 KEPT_OF_LONG = 1000
 MANY, MANY_BYTES = 10_000, 2**24  # records taken at a time, and their text
 FIRST_BYTES = 2**20  # taken first, in which Arrow finds most columns
-FEW = 2**14  # bytes, in which it does not pay to tell good records from bad ones
+FEW = 2**18  # bytes, in which it does not pay to tell good records from bad ones
 WRAPPERS = ("Records", "records", "Events", "events")
 _WRAPPED = re.compile(r'\{\s*"(?:' + "|".join(WRAPPERS) + r')"\s*:\s*\[')
 _OPENING = re.compile(rf"(?:{_WRAPPED.pattern})?[\[{{\s]*")
@@ -105,7 +105,9 @@ class Values(list[Record]):
 
     def halves(self) -> tuple["Values", ...]:
         half = len(self) // 2
-        return (Values(self[:half]), Values(self[half:])) if sum(len(record.raw) for record in self) >= FEW else ()
+        if not half or sum(len(record.raw) for record in self) < FEW:
+            return ()
+        return Values(self[:half]), Values(self[half:])
 
 
 def records(path: Path, limits: Limits) -> Iterator[Record]:
