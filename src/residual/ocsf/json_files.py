@@ -5,13 +5,13 @@ and the others go back to Arrow. Told in `book/part3/records.md`.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import compress
-from typing import TypeAlias, TypeVar
+from itertools import chain, compress
+from typing import TypeAlias
 
 import polars as pl
 
+from residual.ocsf.ahead import ahead
 from residual.ocsf.arrow_json import Shapes, parse
 from residual.ocsf.casting import EXACT
 from residual.ocsf.columns import Columns, Large, joined
@@ -23,7 +23,6 @@ from residual.ocsf.records import Lines, Record, Values, batches, parsed
 from residual.ocsf.sources import Source
 from residual.ocsf.unpacking import UnreadableError
 
-T = TypeVar("T")
 Partitions = Mapping[str, pl.Expr]
 Tables = Sequence[tuple[list[int], pl.DataFrame]]
 Part: TypeAlias = tuple[Lines | Values, tuple[bytes, int] | None, pl.DataFrame | None]
@@ -77,21 +76,12 @@ def take_in(source: Source, intake: Intake) -> None:
         return
     of_file = OfFile()
     try:
-        for block in _ahead(_blocks(source, intake.limits)):
+        for block in chain.from_iterable(ahead([_blocks(source, intake.limits)])):
             _take(block, source, intake, as_expressions(partitions), of_file)
     except UnreadableError as error:
         intake.reject_file(source, str(error))
     intake.keys |= dict.fromkeys(partitions)
     intake.note_drift(source, of_file.types, of_file.lossy)
-
-
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items, each of which is made while the one before is in use."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
-            yield item
 
 
 def _blocks(source: Source, limits: Limits) -> Iterator[Block]:

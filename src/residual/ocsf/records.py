@@ -128,12 +128,20 @@ def batches(path: Path, limits: Limits) -> Iterator[Lines | Values]:
         UnreadableError: after the last record that can be read.
     """
     rest = filter(None, unpacked(path, limits))
-    head, at_end = b"", False
-    while len(head) < CHUNK and not at_end:
-        head += (more := next(rest, b""))
-        at_end = not more
-    chunks = chain([head], rest)
+    head, at_end, broken = b"", False, None
+    try:
+        while len(head) < CHUNK and not at_end:
+            head += (more := next(rest, b""))
+            at_end = not more
+    except UnreadableError as error:
+        broken = error
+    chunks = chain([head], _raising(broken) if broken else rest)
     yield from _some(_values(chunks, limits)) if _is_document(head, at_end) else _lines(chunks, limits)
+
+
+def _raising(error: UnreadableError) -> Iterator[bytes]:
+    yield b""
+    raise error
 
 
 def _some(values: Iterator[Record]) -> Iterator[Values]:

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, TextIO
 
 from residual.ocsf.convert import cloudtrail, zeek
-from residual.ocsf.records import Limits, Record, UnreadableError, parsed, raw_records
+from residual.ocsf.records import Limits, Record, UnreadableError, batches, parsed
 from residual.ocsf.schema import ocsf_class
 from residual.ocsf.unpacking import unpacked
 
@@ -107,9 +107,9 @@ def convert(source: str, logs: str | Path, out: str | Path) -> Conversion:
 
 def _records(path: Path) -> Iterator[Record]:
     """The records of a file; those of a line that is an array are written anew. If it breaks off, the last says so."""
-    last = Record(0, b"", unit="value")
+    last, limits = Record(0, b"", unit="value"), Limits()
     try:
-        for last in raw_records(path, Limits()):
+        for last in (record for batch in batches(path, limits) for record in batch.records(limits)):
             line = replace(last, raw=last.raw.rstrip(b"\r"))
             inside = parsed(line) if _ARRAY.match(line.raw) else [line]
             yield from (line if one.reason else one for one in inside)
