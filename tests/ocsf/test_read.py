@@ -348,6 +348,19 @@ def test_empty_folders_files_and_bad_arguments(tmp_path: Path) -> None:
         Limits(depth=101)
 
 
+def test_one_bad_line_or_long_value_among_many(tmp_path: Path) -> None:
+    events: list[Any] = [sign_in(n, odd=n) for n in range(1500)]
+    events[700] = sign_in(700, odd="x" * 300_000)
+    write_lines(tmp_path / "lines" / "a.jsonl", [*events[:900], "{", *events[900:]])
+    (tmp_path / "array").mkdir()
+    (tmp_path / "array" / "a.json").write_text(json.dumps([events[700]], indent=1))
+    table = read(tmp_path / "lines")
+    assert_adds_up(table)
+    assert uids(table) == [f"event-{n}" for n in range(1500)]
+    assert [entry["line"] for entry in rejects(table)] == [901]
+    assert uids(read(tmp_path / "array")) == ["event-700"]
+
+
 def test_quarantine_goes_where_it_is_asked_to(tmp_path: Path) -> None:
     write_lines(tmp_path / "in" / "a.jsonl", [sign_in(), "{"])
     table = read(tmp_path / "in", quarantine=tmp_path / "out" / "rejects.jsonl")
