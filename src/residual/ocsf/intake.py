@@ -13,7 +13,6 @@ from typing import Any, TextIO
 
 import polars as pl
 
-from residual.ocsf.arrow_json import Shapes
 from residual.ocsf.checks import time_faults
 from residual.ocsf.columns import Columns, is_time, joined, leaves, settled, shape_in_ocsf
 from residual.ocsf.flattening import Flat
@@ -94,7 +93,6 @@ class Intake:
         staging: folder for the events of JSON files.
         seen: every `metadata.uid` of the table with its time.
         keys: of the partitions.
-        shapes: what Arrow knows of the JSON files of a group.
     """
 
     columns: Columns
@@ -105,7 +103,6 @@ class Intake:
     pieces: list[Piece] = field(default_factory=list)
     seen: Seen = field(default_factory=Seen)
     keys: dict[str, None] = field(default_factory=dict)
-    shapes: dict[str, Shapes] = field(default_factory=dict)
     _types: dict[str, dict[str, list[pl.DataType]]] = field(default_factory=dict)
 
     def too_many(self, types: Mapping[str, pl.DataType]) -> list[str]:
