@@ -44,6 +44,9 @@ class Fault:
     unknown: str = ""
     by_rule: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}, got {self.got!r}"
+
 
 @dataclass(frozen=True)
 class Shape:

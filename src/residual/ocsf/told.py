@@ -5,6 +5,7 @@ Told in `book/part3/records.md`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any
 
 from residual.ocsf.inspect import ColumnSummary, Inspection
@@ -19,7 +20,7 @@ _BANDS = ((1.0, "full"), (0.5, "half or more"), (0.01, "1% to half"), (0.0, "bel
 
 def validation(report: Report, *, details: bool = False) -> Iterator[str]:
     """What checking came to: counts, then the faults by cause, the most frequent first, each with an example."""
-    files, rate = _many(report.files, "file"), f"{report.events / (report.seconds or 1):,.0f} events/s"
+    files, rate = _many(report.files, "file"), f"{report.events / (report.seconds or inf):,.0f} events/s"
     yield f"{_many(report.events, 'event')}, {report.invalid:,} invalid, in {files}, {rate}"
     yield f"checked against OCSF {report.version}; the events claim {_counted(report.versions)}"
     if report.derived:
