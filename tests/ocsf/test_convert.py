@@ -5,6 +5,7 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from commands import run, said
 from conversions import converted
@@ -39,6 +40,7 @@ def text(*calls: object) -> bytes:
         text(CALL, CALL).decode().encode("utf-16"),
         gzip.compress(text(CALL, CALL)),
         gzip.compress(text({"Records": [CALL, CALL]})),
+        pa.compress(text(CALL, CALL), codec="zstd", asbytes=True),
     ],
 )
 def test_json_in_any_wrapping(tmp_path: Path, content: bytes) -> None:
