@@ -49,3 +49,22 @@ def test_who_stops_early_makes_only_a_few() -> None:
     assert list(next(parts)) == [0]
     parts.close()  # type: ignore[attr-defined]  # it is a generator
     assert len(made) < 10
+
+
+def test_it_can_end_on_a_thread_of_its_own() -> None:
+    suspended, errors, ended = threading.Event(), list[Exception](), threading.Event()
+
+    def ending() -> Iterator[int]:
+        assert suspended.wait(timeout=60)
+        try:
+            parts.close()  # type: ignore[attr-defined]  # it is a generator
+        except Exception as error:
+            errors.append(error)
+        ended.set()
+        yield 1
+
+    parts = ahead([iter([0]), ending(), iter([2])])
+    next(parts)
+    suspended.set()
+    assert ended.wait(timeout=60)
+    assert not errors

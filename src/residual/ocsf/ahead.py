@@ -15,20 +15,23 @@ def ahead(parts: Iterable[Iterable[T]]) -> Iterator[Iterator[T]]:
 
     A part must be used before the next is asked for. An error shows where its item would have come.
     """
-    with ThreadPoolExecutor(THREADS) as threads:
+    threads = ThreadPoolExecutor(THREADS)
 
-        def submit(items: Iterator[T]) -> Future[object]:
-            return threads.submit(next, items, _END)
+    def submit(items: Iterator[T]) -> Future[object]:
+        return threads.submit(next, items, _END)
 
-        def items_of(items: Iterator[T], coming: Future[object]) -> Iterator[T]:
-            while (item := coming.result()) is not _END:
-                coming = submit(items)
-                yield cast(T, item)
+    def items_of(items: Iterator[T], coming: Future[object]) -> Iterator[T]:
+        while (item := coming.result()) is not _END:
+            coming = submit(items)
+            yield cast(T, item)
 
-        begun: deque[Iterator[T]] = deque()
+    begun: deque[Iterator[T]] = deque()
+    try:
         for part in parts:
             items = iter(part)
             begun.append(items_of(items, submit(items)))
             if len(begun) > THREADS:
                 yield begun.popleft()
         yield from begun
+    finally:  # which polars may come to on one of these very threads, so nobody waits for them
+        threads.shutdown(wait=False, cancel_futures=True)
