@@ -4,6 +4,7 @@ import ast
 import re
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
@@ -90,9 +91,9 @@ def test_every_listing_of_the_site_is_its_source(site: Path, root: Path) -> None
 def source_of(file: Path, name: str) -> str:
     """What a file defines under a dotted name."""
     text, node = file.read_text(), ast.parse(file.read_text())
-    found: ast.AST = node
+    found: Any = node  # each kind of node has other attributes
     for part in name.split("."):
-        found = next(n for n in found.body if getattr(n, "name", None) == part)  # type: ignore[attr-defined]  # has a body
-    first = min([found, *found.decorator_list], key=lambda n: n.lineno)  # type: ignore[attr-defined]  # likewise
-    lines = text.splitlines()[first.lineno - 1 : found.end_lineno]  # type: ignore[attr-defined]  # likewise
+        found = next(n for n in found.body if getattr(n, "name", None) == part)
+    first = min([found, *found.decorator_list], key=lambda n: n.lineno)
+    lines = text.splitlines()[first.lineno - 1 : found.end_lineno]
     return textwrap.dedent("\n".join(lines))

@@ -47,7 +47,7 @@ def test_who_stops_early_makes_only_a_few() -> None:
 
     parts = ahead(map(part, range(1000)))
     assert list(next(parts)) == [0]
-    parts.close()  # type: ignore[attr-defined]  # it is a generator
+    parts.close()
     assert len(made) < 10
 
 
@@ -57,7 +57,7 @@ def test_it_can_end_on_a_thread_of_its_own() -> None:
     def ending() -> Iterator[int]:
         assert suspended.wait(timeout=60)
         try:
-            parts.close()  # type: ignore[attr-defined]  # it is a generator
+            parts.close()
         except Exception as error:
             errors.append(error)
         ended.set()

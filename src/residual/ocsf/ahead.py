@@ -1,7 +1,7 @@
 """Several things at once: what comes next is made while the last is worked on. Told in `book/part3/records.md`."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar, cast
 
@@ -10,7 +10,7 @@ THREADS = 2
 _END = object()
 
 
-def ahead(parts: Iterable[Iterable[T]]) -> Iterator[Iterator[T]]:
+def ahead(parts: Iterable[Iterable[T]]) -> Generator[Iterator[T], None, None]:
     """The same parts in the same order, of which two make their items on other threads, each one item early.
 
     A part must be used before the next is asked for. An error shows where its item would have come.

@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -64,10 +64,10 @@ def validate_folder(folder: str | Path, *, processes: int | None = 1, progress: 
     pieces = (piece for source in files for piece in _pieces(source))
     report = Report(files=len(files), ignored=ignored)
     with ExitStack() as stack:
-        side_by_side = map
+        side_by_side: Callable[..., Iterator[Report]] = map
         if processes > 1:
             pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))  # polars does not live through fork
-            side_by_side = stack.enter_context(pool).map  # type: ignore[assignment]  # another map of the same manners
+            side_by_side = stack.enter_context(pool).map
         parts = side_by_side(_checked, pieces)
         for part in tqdm(parts, unit="piece", disable=not progress):
             report.add(part)
