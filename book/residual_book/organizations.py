@@ -21,7 +21,8 @@ def tables(simulation: Simulation) -> Tables:
     and `label.attack` says whether an event belongs to an attack or fault.
     """
     days = [simulation.day(day) for day in range(simulation.org.days)]
-    labels = pl.concat([day.labels for day in days]).rename({name: f"label.{name}" for name in LABELS}).drop("attack")
+    labels = pl.concat([day.labels for day in days])
+    labels = labels.select("metadata.uid", *(pl.col(name).alias(f"label.{name}") for name in LABELS))
     labeled = {}
     for name in days[0].events:
         events = flat(pl.concat([day.events[name] for day in days]))

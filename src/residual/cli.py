@@ -43,7 +43,7 @@ def simulate(
     episodes: Annotated[float | None, typer.Option(help="Of each type, per 1,000 user days; as many twins.")] = None,
     hardness: Annotated[float, typer.Option(help="From 0, attacks are loud, to 1.")] = 1.0,
 ) -> None:
-    """Simulate an organization: events under OUT/events, labels of what was injected in OUT/labels.parquet."""
+    """Simulate an organization: events under OUT/events; in OUT labels.parquet, episodes.parquet, entities.parquet."""
     from tqdm import tqdm
 
     from residual.simulate import EPISODES

@@ -5,13 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import numpy as np
 import polars as pl
 import pytest
 from ocsf_json_schema import OcsfJsonSchema, OcsfJsonSchemaEmbedded
 
 from residual.ocsf.schema import CLASSES, PROFILES, ocsf
-from residual.simulate import TYPES, Simulation, flat, simulate, simulation
-from residual.simulate.calendar import DAY, START
+from residual.simulate import TYPES, Simulation, flat, simulate, simulation, words
+from residual.simulate.activity import normal_day
+from residual.simulate.calendar import DAY, HOUR, START
+from residual.simulate.episodes import CAMPAIGN
+from residual.simulate.episodes.reference import ROLES
+from residual.simulate.organization import LAPTOP, organization
+from residual.simulate.sessions import WIRED, address, open_session, whereabouts
+from residual.simulate.simulation import ENTITIES, LABELS, NAMED, episodes_of, took_part
 
 USERS, DAYS = 30, 8
 UID = {name: uid for uid, name in CLASSES.items()}
@@ -102,13 +109,150 @@ def test_a_day_does_not_depend_on_the_days_before() -> None:
 def test_every_type_is_injected_with_its_twin_and_labels_are_keyed_by_uid() -> None:
     days = [small().day(day) for day in range(DAYS)]
     labels = pl.concat([day.labels for day in days])
-    assert labels.columns == ["metadata.uid", "episode", "type", "attack", "kind", "twin"]
+    assert labels.columns == list(LABELS)
     assert set(labels.select("type", "twin").unique().iter_rows()) == {(t, w) for t in TYPES for w in (True, False)}
     uids = pl.concat([e["metadata"].struct.field("uid") for day in days for e in day.events.values()])
     assert uids.is_unique().all()
     assert labels["metadata.uid"].is_in(uids.implode()).all()
     assert (labels.filter("twin")["attack"] == "").all()
     assert labels.filter(~pl.col("twin") & (pl.col("type") == "beacon"))["attack"].unique().to_list() == ["T1071.001"]
+
+
+@cache
+def week() -> tuple[dict[str, pl.DataFrame], pl.DataFrame, pl.DataFrame]:
+    """Flat events of all days by class, labels, and entities."""
+    days = [small(episodes=30.0).day(day) for day in range(DAYS)]
+    events = {name: flat(pl.concat([day.events[name] for day in days])) for name in days[0].events}
+    return events, pl.concat([day.labels for day in days]), took_part([day.entities for day in days])
+
+
+def test_every_decision_of_an_injector_is_an_event_with_its_label() -> None:
+    events, labels, _ = week()
+    plan, end = small(episodes=30.0).plan, START + DAYS * DAY
+    numbers = plan.episodes["episode"]
+    decided = pl.concat(
+        frame.filter(pl.col("time") < end).select("time", "role", numbers.gather(frame["episode"]).alias("e"))
+        for frame in (f.filter(pl.col("time") < end) for f in plan.decisions.values())
+    )
+    roles = pl.Series(ROLES).gather(decided["role"])
+    expected = sorted(zip(decided["time"], decided["e"], roles, strict=True))
+    assert sorted(labels.select("time", "episode", "role").iter_rows()) == expected
+    times = dict(pl.concat([t.select("metadata.uid", "time") for t in events.values()]).iter_rows())
+    assert all(times[uid] == time for uid, time in labels.select("metadata.uid", "time").iter_rows())
+
+
+def test_what_an_episode_is_does_not_change_from_event_to_event() -> None:
+    _, labels, _ = week()
+    same = ["episode", "type", "attack", "kind", "twin", "campaign"]
+    assert labels.select(same).unique().height == labels["episode"].n_unique()
+    told = episodes_of(labels)
+    assert (told["first"] <= told["last"]).all()
+    assert told["events"].sum() == labels.height
+    assert set(labels["role"]) <= set(ROLES)
+
+
+def test_entities_are_values_of_the_labeled_events_and_none_is_left_out() -> None:
+    events, labels, entities = week()
+    expected = set()
+    for name, columns in NAMED.items():
+        for kind, column in columns.items():
+            rows = events[name].join(labels.select("metadata.uid", "episode", "role"), on="metadata.uid")
+            for episode, role, value in rows.select("episode", "role", column).drop_nulls().iter_rows():
+                expected.add((episode, role, kind, column, value.split(".", 1)[1] if kind == "domain" else value))
+    assert set(entities.select(list(ENTITIES)).iter_rows()) == expected
+    joined = entities.join(episodes_of(labels), on="episode", suffix="_whole")
+    assert ((joined["first"] >= joined["first_whole"]) & (joined["last"] <= joined["last_whole"])).all()
+
+
+def test_a_campaign_is_one_actor_whose_steps_follow_each_other() -> None:
+    made = small(episodes=60.0)
+    chained = made.plan.episodes.filter(pl.col("campaign") != "").sort("start")
+    assert chained["campaign"].n_unique() > 1
+    assert not chained["twin"].any()
+    for steps in chained.partition_by("campaign"):
+        assert steps.height > 1
+        assert [name for name in CAMPAIGN if name in set(steps["type"])] == steps["type"].to_list()
+        assert len(actors(made, steps["episode"].to_list())) == 1
+    alone = made.plan.episodes.filter((pl.col("campaign") == "") & ~pl.col("twin"))
+    assert set(CAMPAIGN) <= set(alone["type"])
+
+
+def actors(made: Simulation, episodes: list[str]) -> set[int]:
+    """The people whose account or machine some episodes use."""
+    numbers = [made.plan.episodes["episode"].to_list().index(episode) for episode in episodes]
+    found = {group: frame.filter(pl.col("episode").is_in(numbers)) for group, frame in made.plan.decisions.items()}
+    users = set(found["sign_ins"]["user"]) | set(found["calls"]["user"])
+    return users | set(made.org.machines.owner[found["traffic"]["machine"].to_numpy()].tolist())
+
+
+def test_a_fault_has_one_cause_and_symptoms_in_what_needs_it() -> None:
+    made, (events, labels, _) = small(episodes=30.0), week()
+    errors = events["application_error"].join(labels.filter(pl.col("type") == "cascade"), on="metadata.uid")
+    names = list(words.APPLICATIONS)
+    for episode in errors.filter(~pl.col("twin")).partition_by("episode"):
+        cause = episode.filter(pl.col("role") == "cause")["actor.app_name"].unique().to_list()
+        assert len(cause) <= 1
+        for symptom in episode.filter(pl.col("role") == "symptom")["actor.app_name"].unique() if cause else ():
+            assert made.org.needs[names.index(symptom)] == names.index(cause[0])
+
+
+def test_what_happens_in_a_session_can_be_followed() -> None:
+    events, labels, _ = week()
+    normal = {n: t.join(labels, on="metadata.uid", how="anti") for n, t in events.items()}
+    calls, entry = normal["api_activity"], normal["authentication"]
+    people = calls.filter((pl.col("actor.user.type") != "Service") & pl.col("actor.session.uid").is_not_null())
+    users = people.group_by("actor.session.uid").agg(pl.col("actor.user.uid").n_unique())
+    assert (users["actor.user.uid"] == 1).all()  # a session is one person's
+    opened = people["actor.session.uid"].is_in(entry["session.uid"].drop_nulls().implode()).mean()
+    assert 0.6 < opened < 1  # type: ignore[operator]  # some sign-ins are not in the records
+    assert 0.02 < calls["actor.session.uid"].null_count() / calls.height < 0.5
+
+
+def test_an_address_is_one_machines_until_its_lease_ends() -> None:
+    org = small().org
+    laptops = org.machines.of(LAPTOP)
+
+    def taken(day: int) -> np.ndarray:
+        at = np.full(len(laptops), START + day * DAY + DAY // 2)
+        return address(org, laptops, at)
+
+    wired = [
+        whereabouts(org, open_session(org, laptops, np.full(len(laptops), START + d * DAY + DAY // 2)))[1] == WIRED
+        for d in range(DAYS)
+    ]
+    for day in range(DAYS):
+        assert len(set(taken(day)[wired[day]])) == wired[day].sum()
+    held = [(taken(d)[k], k) for d in range(DAYS) for k in np.flatnonzero(wired[d])]
+    assert len({a for a, _ in held}) < len(set(held))  # later somebody else gets it
+
+
+def test_place_and_device_are_known_as_often_as_their_source_knows_them() -> None:
+    known = pl.col("src_endpoint.location.country").is_not_null().mean()
+    by_source = dict(week()[0]["authentication"].group_by("metadata.product.name").agg(known).iter_rows())
+    assert by_source["Portal"] > 0.9
+    assert by_source["Cloud Console"] == by_source["sshd"] == 0
+    device = pl.col("device.hostname").is_not_null().mean()
+    by_source = dict(week()[0]["authentication"].group_by("metadata.product.name").agg(device).iter_rows())
+    assert 0.2 < by_source["Portal"] < 0.8
+    assert by_source["Cloud Console"] == by_source["sshd"] == 0
+
+
+def test_work_has_an_order() -> None:
+    """The order of an attack is rare in normal work, where each of its calls is common."""
+    org = organization(users=80, days=3, seed=1)
+    calls = pl.concat([normal_day(org, day)["calls"] for day in range(3)]).sort("time")
+    wanted = calls.filter(pl.col("operation").is_in(words.PERSISTENCE))
+    assert (wanted["operation"].value_counts()["count"] > 100).all()
+    found = 0
+    for (user,), own in wanted.group_by("user"):
+        at, operation = own["time"].to_numpy(), own["operation"].to_numpy()
+        for start in at[operation == words.PERSISTENCE[0]]:
+            time = start
+            for step in words.PERSISTENCE[1:]:
+                later = at[(operation == step) & (at > time)]
+                time = later[0] if len(later) else start + DAY
+            found += (time - start <= 6 * HOUR) & (user not in org.provisioners)
+    assert found <= 1
 
 
 def test_no_episodes_no_labels() -> None:
@@ -162,8 +306,11 @@ def test_on_disk_it_is_the_same_and_the_same_bytes_again(tmp_path: Path) -> None
     assert pl.read_parquet(path, hive_partitioning=False).equals(whole.day(1).events["api_activity"])
     labels = pl.read_parquet(tmp_path / "one/labels.parquet")
     assert labels.filter(~pl.col("twin")).height == summaries[0].attacks
-    rows = [pl.read_parquet(tmp_path / "one" / name).height for name in files[0] if name.name != "labels.parquet"]
+    rows = [pl.read_parquet(tmp_path / "one" / name).height for name in files[0] if name.parts[0] == "events"]
     assert summaries[0].total == sum(rows)
+    entities = pl.read_parquet(tmp_path / "one/entities.parquet")
+    assert entities.equals(took_part(part.entities for day in range(2) for part in whole.parts(day)))
+    assert pl.read_parquet(tmp_path / "one/episodes.parquet")["events"].sum() == labels.height
     assert json.dumps(summaries[0].events)
 
 

@@ -37,8 +37,8 @@ def times(org: Organization, day: int, person: Ints, rng: np.random.Generator) -
     return START + day * DAY + (hour * HOUR).astype(np.int64)
 
 
-def working_starts(org: Organization, n: int, rng: np.random.Generator, *, last: int) -> tuple[Ints, Ints]:
-    """Day and time of `n` starts, with the density of people's work over days up to `last`; and spread over them.
+def working_starts(org: Organization, n: int, rng: np.random.Generator, *, last: int) -> Ints:
+    """Times of `n` starts, with the density of people's work over days up to `last`; and spread over them.
 
     Each start is the moment of one action of one person, so that days, weekends and hours weigh as they do in work.
     """
@@ -47,5 +47,4 @@ def working_starts(org: Organization, n: int, rng: np.random.Generator, *, last:
     level = (rng.permutation(n) + rng.random(n)) / max(n, 1)
     day = np.minimum(np.searchsorted(np.cumsum(weight) / weight.sum(), level), last - 1)
     who = rng.choice(org.users, n, p=org.people.volume[: org.users] / org.people.volume[: org.users].sum())
-    start = np.array([times(org, int(d), np.array([w]), rng)[0] for d, w in zip(day, who, strict=True)], dtype=np.int64)
-    return day.astype(np.int64), start
+    return np.array([times(org, int(d), np.array([w]), rng)[0] for d, w in zip(day, who, strict=True)], dtype=np.int64)

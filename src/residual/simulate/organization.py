@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from residual.simulate import words
 from residual.simulate.seeds import generator
+from residual.simulate.workflows import OWN, ROLES, SERVICES, Workflows, workflows
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -94,6 +95,16 @@ class Names:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """Which service account does which task, every how many minutes, from which minute of the day on."""
+
+    account: Ints
+    task: Ints
+    period: Floats
+    phase: Floats
+
+
+@dataclass(frozen=True)
 class Organization:
     """A small organization over `days` days. The same arguments give the same organization."""
 
@@ -108,7 +119,17 @@ class Organization:
     services: Ints  # kind of each sign-in service
     service_host: Ints  # the host it runs on
     applications: Ints  # the host of each application
-    calls: Floats  # [people, operations], chance of each call
+    needs: Ints  # the application that each application depends on
+    workflows: Workflows
+    habits: Floats  # [people, tasks], chance that a task of a person is this one
+    schedule: Schedule
+    provisioners: Ints  # the few who provision accounts in the order that attacks have
+
+    def callers(self, application: int) -> Ints:
+        """The service accounts that call the cloud for an application."""
+        accounts = np.flatnonzero(self.people.role == SERVICE)
+        named = accounts[accounts % len(words.APPLICATIONS) == application]
+        return named if len(named) else accounts[[application % len(accounts)]]
 
 
 def organization(*, users: int, days: int, seed: int) -> Organization:
@@ -129,9 +150,8 @@ def organization(*, users: int, days: int, seed: int) -> Organization:
     machines = _machines(rng, people, users, hosts, instances)
     ours = machines.of(HOST, INSTANCE)
     services = np.array([SINGLE_SIGN_ON, SINGLE_SIGN_ON, CONSOLE, GATEWAY, BASTION, BASTION, DOMAIN, DOMAIN, FILES])
-    weights = np.array([row[3:] for row in words.OPERATIONS], dtype=float)
-    column = np.where(people.role == SERVICE, 2, np.where(people.role == ADMINISTRATOR, 1, 0))
-    calls = weights[:, column].T * rng.gamma(1.5, 1.0, (len(people), len(weights)))
+    tasks = workflows(generator(seed, "organization", 1))
+    habits = _habits(rng, people, tasks)
     return Organization(
         seed=seed,
         days=days,
@@ -144,8 +164,32 @@ def organization(*, users: int, days: int, seed: int) -> Organization:
         services=services,
         service_host=rng.choice(ours, len(services)),
         applications=rng.choice(ours, len(words.APPLICATIONS)),
-        calls=calls / calls.sum(axis=1, keepdims=True),
+        needs=(np.arange(len(words.APPLICATIONS)) + rng.integers(1, 4, len(words.APPLICATIONS)))
+        % len(words.APPLICATIONS),
+        workflows=tasks,
+        habits=habits,
+        schedule=_schedule(rng, users, accounts, tasks),
+        provisioners=np.concatenate(
+            [rng.permutation(np.flatnonzero(people.role == role))[: max(1, users // 80)] for role in (7, SERVICE)]
+        ),
     )
+
+
+def _habits(rng: np.random.Generator, people: People, tasks: Workflows) -> Floats:
+    """Each person likes some of the tasks of the role."""
+    of_role = tasks.weight[:, np.minimum(people.role, len(ROLES) - 1)].T
+    liked = of_role * rng.gamma(1.0, 1.0, of_role.shape)
+    return liked / liked.sum(axis=1, keepdims=True)
+
+
+def _schedule(rng: np.random.Generator, users: int, accounts: int, tasks: Workflows) -> Schedule:
+    """Each service account has a task of its own, and every second one another; none has two of the first four."""
+    n = len(SERVICES.strip().splitlines())
+    first, account = int(np.flatnonzero(tasks.period)[0]), np.arange(accounts)
+    another = OWN + (account * 5 + 3) % (n - OWN)
+    task = first + np.concatenate([account % n, another[::2]])
+    period = tasks.period[task] * rng.uniform(0.8, 1.25, len(task))
+    return Schedule(users + np.concatenate([account, account[::2]]), task, period, rng.random(len(task)) * period)
 
 
 def _places(rng: np.random.Generator, users: int, offices: Ints) -> Places:
@@ -187,7 +231,7 @@ def _people(
         begin=rng.normal(8.6, 0.9, n),
         hours=rng.normal(8.8, 0.7, n),
         zone=np.array([row[5] for row in words.CITIES])[offices[office]],
-        remote=np.where(rng.random(n) < 0.3, 0.8, 0.35),
+        remote=np.where(rng.random(n) < 0.3, 0.7, 0.2),
         weekend=rng.beta(1, 9, n),
         vpn=rng.random(n) < 0.5,
         volume=rng.lognormal(0, 0.3, n),
@@ -205,18 +249,14 @@ def _machines(rng: np.random.Generator, people: People, users: int, hosts: int, 
     kind = np.repeat([LAPTOP, PHONE, HOST, INSTANCE, SCANNER], [users, phones, hosts, instances, 1])
     n = len(kind)
 
-    def choose(systems: list[int], p: list[float]) -> Ints:
-        return rng.choice(systems, n, p=p)
-
-    system = np.select(
-        [kind == LAPTOP, kind == PHONE, kind == HOST],
-        [
-            choose([words.WINDOWS, words.MACOS, words.UBUNTU], [0.55, 0.3, 0.15]),
-            choose([words.IOS, words.ANDROID], [0.6, 0.4]),
-            choose([words.SERVER, words.UBUNTU], [0.45, 0.55]),
-        ],
-        words.CLOUD_LINUX,
-    )
+    mixtures = {
+        LAPTOP: ([words.WINDOWS, words.MACOS, words.UBUNTU], [0.55, 0.3, 0.15]),
+        PHONE: ([words.IOS, words.ANDROID], [0.6, 0.4]),
+        HOST: ([words.SERVER, words.UBUNTU], [0.45, 0.55]),
+    }
+    system = np.full(n, words.CLOUD_LINUX)
+    for which, (systems, share) in mixtures.items():
+        system = np.where(kind == which, rng.choice(systems, n, p=share), system)
     owner = np.full(n, -1)
     owner[:users] = np.arange(users)
     owner[users : users + phones] = np.flatnonzero(people.phone >= 0)
@@ -227,7 +267,7 @@ def _machines(rng: np.random.Generator, people: People, users: int, hosts: int, 
 def _targets(rng: np.random.Generator, ours: Ints, days: int) -> Targets:
     saas = 3 * len(words.SAAS_STEMS)
     machine = np.concatenate([ours, np.full(saas, -1)])
-    category = np.concatenate([np.full(len(ours), -1), np.repeat(rng.integers(0, 8, saas // 3), 3)])
+    category = np.concatenate([np.full(len(ours), -1), np.repeat(rng.permutation(saas // 3) % 8, 3)])
     own_port = rng.choice([443, 22, 445, 3389, 5432, 8443, 9092, 389], len(machine), p=[0.36] + [0.1] * 5 + [0.07] * 2)
     popularity = rng.permutation(1 / np.arange(4, len(machine) + 4) ** 0.7)
     since = np.where((machine < 0) & (rng.random(len(machine)) < 0.05), rng.integers(0, days, len(machine)), 0)
@@ -235,6 +275,6 @@ def _targets(rng: np.random.Generator, ours: Ints, days: int) -> Targets:
 
 
 def _names(rng: np.random.Generator, users: int) -> Names:
-    fixed, shared, rare = 240, 22, max(30, users)
+    fixed, shared, rare = 5 * len(words.SAAS_STEMS), 22, max(30, users)  # the first are those of hosts of SaaS
     parents = np.concatenate([rng.lognormal(0, 0.7, shared) * 8, rng.lognormal(0, 0.5, rare)])
-    return Names(1 / np.arange(3, fixed + 3) ** 0.9, parents, np.arange(shared + rare) < shared)
+    return Names(rng.permutation(1 / np.arange(3, fixed + 3) ** 0.9), parents, np.arange(shared + rare) < shared)

@@ -87,75 +87,71 @@ SAAS_STEMS = _words(
     "jasper kindle lantern maple nimble onyx prism quartz raven"
 )
 
-# service, operation, activity_id (1 create, 2 read, 3 update, 4 delete), weight of people, administrators, machines
-OPERATIONS = (
-    ("directory", "ListUsers", 2, 7, 8, 5),
-    ("directory", "CreateUser", 1, 4, 5, 5),
-    ("iam", "CreateAccessKey", 1, 5, 5, 6),
-    ("iam", "AttachUserPolicy", 3, 4, 5, 5),
-    ("directory", "GetUser", 2, 4, 5, 4),
-    ("iam", "ListRoles", 2, 3, 5, 4),
-    ("iam", "DeleteAccessKey", 4, 3, 4, 5),
-    ("iam", "UpdateLoginProfile", 3, 2, 4, 2),
-    ("sts", "AssumeRole", 1, 7, 7, 12),
-    ("sts", "GetCallerIdentity", 2, 6, 6, 9),
-    ("compute", "DescribeInstances", 2, 8, 8, 9),
-    ("compute", "RunInstances", 1, 6, 6, 9),
-    ("compute", "TerminateInstances", 4, 4, 5, 8),
-    ("compute", "StopInstances", 3, 3, 3, 2),
-    ("compute", "CreateTags", 1, 3, 3, 6),
-    ("compute", "AuthorizeSecurityGroupIngress", 3, 2, 3, 2),
-    ("storage", "ListBuckets", 2, 5, 4, 4),
-    ("storage", "GetObject", 2, 9, 4, 10),
-    ("storage", "PutObject", 1, 6, 3, 8),
-    ("storage", "DeleteObject", 4, 3, 2, 4),
-    ("storage", "PutBucketPolicy", 3, 2, 3, 1),
-    ("functions", "InvokeFunction", 1, 5, 2, 9),
-    ("functions", "UpdateFunctionCode", 3, 3, 2, 4),
-    ("database", "DescribeClusters", 2, 3, 3, 4),
-    ("database", "ModifyCluster", 3, 2, 3, 2),
-    ("secrets", "GetSecretValue", 2, 4, 3, 9),
-    ("secrets", "RotateSecret", 3, 2, 2, 4),
-    ("logs", "PutLogEvents", 1, 2, 2, 8),
-    ("logs", "FilterLogEvents", 2, 5, 5, 3),
-    ("registry", "PutImage", 1, 3, 1, 5),
+# by service of the cloud: operations, each with its activity_id (1 create, 2 read, 3 update, 4 delete)
+_OPERATIONS = """
+directory ListUsers-2 CreateUser-1 GetUser-2
+iam CreateAccessKey-1 AttachUserPolicy-3 ListRoles-2 DeleteAccessKey-4 UpdateLoginProfile-3
+sts AssumeRole-1 GetCallerIdentity-2
+compute DescribeInstances-2 RunInstances-1 TerminateInstances-4 StopInstances-3 CreateTags-1
+compute AuthorizeSecurityGroupIngress-3
+storage ListBuckets-2 GetObject-2 PutObject-1 DeleteObject-4 PutBucketPolicy-3
+functions InvokeFunction-1 UpdateFunctionCode-3
+database DescribeClusters-2 ModifyCluster-3
+secrets GetSecretValue-2 RotateSecret-3
+logs PutLogEvents-1 FilterLogEvents-2
+registry PutImage-1
+"""
+OPERATIONS = tuple(
+    (service, entry[:-2], int(entry[-1]))
+    for service, *entries in map(str.split, _OPERATIONS.strip().splitlines())
+    for entry in entries
 )
-PERSISTENCE = tuple(range(4))  # ListUsers, CreateUser, CreateAccessKey, AttachUserPolicy
-RUN, TERMINATE = 11, 12
-NETWORKS = ("10.4", "10.23", "172.18", "172.27", "192.168")  # private, of the sites and the cloud
+_NAMES = [row[1] for row in OPERATIONS]
+PERSISTENCE = tuple(map(_NAMES.index, ("ListUsers", "CreateUser", "CreateAccessKey", "AttachUserPolicy")))
+BEFORE_RUN = tuple(map(_NAMES.index, ("GetCallerIdentity", "AssumeRole", "DescribeInstances")))
+RUN, TAG, TERMINATE = map(_NAMES.index, ("RunInstances", "CreateTags", "TerminateInstances"))
+NETWORKS = ("10.4", "10.23", "172.18", "172.27", "10.61")  # private, of the sites and the cloud
 API_REGIONS = ("eu-central-1", "eu-west-1", "us-east-1", "us-west-2", "ap-southeast-1")
 
-# program, its usual parent, folder, arguments, systems it runs on
+# program, its usual parent, folder, arguments, systems it runs on, and what people and jobs use it for
 PROGRAMS = (
-    ("explorer.exe", "userinit.exe", "C:\\Windows", "", (0, 3)),
-    ("chrome.exe", "explorer.exe", "C:\\Program Files\\Google\\Chrome", "--type=renderer", (0, 3)),
-    ("outlook.exe", "explorer.exe", "C:\\Program Files\\Office", "/recycle", (0,)),
-    ("excel.exe", "explorer.exe", "C:\\Program Files\\Office", "/dde", (0,)),
-    ("winword.exe", "explorer.exe", "C:\\Program Files\\Office", "/n", (0,)),
-    ("teams.exe", "explorer.exe", "C:\\Program Files\\Teams", "--system-initiated", (0,)),
-    ("powershell.exe", "explorer.exe", "C:\\Windows\\System32", "-NoProfile -File inventory.ps1", (0, 3)),
-    ("cmd.exe", "explorer.exe", "C:\\Windows\\System32", "/c dir", (0, 3)),
-    ("svchost.exe", "services.exe", "C:\\Windows\\System32", "-k netsvcs -p", (0, 3)),
-    ("sqlservr.exe", "services.exe", "C:\\Program Files\\SQL", "-s MSSQLSERVER", (3,)),
-    ("python.exe", "cmd.exe", "C:\\Python311", "report.py", (0, 3)),
-    ("Safari", "launchd", "/Applications", "", (1,)),
-    ("Slack", "launchd", "/Applications", "--type=utility", (1,)),
-    ("zsh", "Terminal", "/bin", "-l", (1,)),
-    ("mdworker", "launchd", "/System/Library", "-s mdworker", (1,)),
-    ("Xcode", "launchd", "/Applications", "", (1,)),
-    ("git", "zsh", "/usr/bin", "fetch --all", (1, 2)),
-    ("bash", "sshd", "/bin", "-l", (2, 4)),
-    ("sshd", "systemd", "/usr/sbin", "-D", (2, 4)),
-    ("cron", "systemd", "/usr/sbin", "-f", (2, 4)),
-    ("python3", "bash", "/usr/bin", "worker.py", (1, 2, 4)),
-    ("java", "systemd", "/usr/bin", "-jar service.jar", (2, 4)),
-    ("nginx", "systemd", "/usr/sbin", "-g daemon", (2, 4)),
-    ("postgres", "systemd", "/usr/lib/postgresql", "-D /data", (2, 4)),
-    ("docker", "bash", "/usr/bin", "run --rm job", (2, 4)),
-    ("curl", "bash", "/usr/bin", "-s https://status.internal/health", (1, 2, 4)),
-    ("tar", "cron", "/usr/bin", "czf backup.tgz /data", (2, 4)),
-    ("node", "bash", "/usr/bin", "server.js", (1, 2, 4)),
+    ("explorer.exe", "userinit.exe", "C:\\Windows", "", (0, 3), ""),
+    ("chrome.exe", "explorer.exe", "C:\\Program Files\\Google\\Chrome", "--type=renderer", (0, 3), "browser"),
+    ("outlook.exe", "explorer.exe", "C:\\Program Files\\Office", "/recycle", (0,), "mail"),
+    ("excel.exe", "explorer.exe", "C:\\Program Files\\Office", "/dde", (0,), "office"),
+    ("winword.exe", "explorer.exe", "C:\\Program Files\\Office", "/n", (0,), "office"),
+    ("teams.exe", "explorer.exe", "C:\\Program Files\\Teams", "--system-initiated", (0,), "chat"),
+    ("powershell.exe", "explorer.exe", "C:\\Windows\\System32", "-NoProfile -File inventory.ps1", (0, 3), "shell curl"),
+    ("cmd.exe", "explorer.exe", "C:\\Windows\\System32", "/c dir", (0, 3), "shell tar"),
+    ("svchost.exe", "services.exe", "C:\\Windows\\System32", "-k netsvcs -p", (0, 3), ""),
+    ("sqlservr.exe", "services.exe", "C:\\Program Files\\SQL", "-s MSSQLSERVER", (3,), "java"),
+    ("python.exe", "cmd.exe", "C:\\Python311", "report.py", (0, 3), "python build node"),
+    ("Safari", "launchd", "/Applications", "", (1,), "browser"),
+    ("Slack", "launchd", "/Applications", "--type=utility", (1,), "chat"),
+    ("zsh", "Terminal", "/bin", "-l", (1,), "shell"),
+    ("mdworker", "launchd", "/System/Library", "-s mdworker", (1,), ""),
+    ("Xcode", "launchd", "/Applications", "", (1,), "editor"),
+    ("git", "zsh", "/usr/bin", "fetch --all", (1, 2), "git"),
+    ("bash", "sshd", "/bin", "-l", (2, 4), "shell"),
+    ("sshd", "systemd", "/usr/sbin", "-D", (2, 4), ""),
+    ("cron", "systemd", "/usr/sbin", "-f", (2, 4), ""),
+    ("python3", "bash", "/usr/bin", "worker.py", (1, 2, 4), "python"),
+    ("java", "systemd", "/usr/bin", "-jar service.jar", (2, 4), "java"),
+    ("nginx", "systemd", "/usr/sbin", "-g daemon", (2, 4), ""),
+    ("postgres", "systemd", "/usr/lib/postgresql", "-D /data", (2, 4), ""),
+    ("docker", "bash", "/usr/bin", "run --rm job", (2, 4), "docker build"),
+    ("curl", "bash", "/usr/bin", "-s https://status.internal/health", (1, 2, 4), "curl"),
+    ("tar", "cron", "/usr/bin", "czf backup.tgz /data", (2, 4), "tar"),
+    ("node", "bash", "/usr/bin", "server.js", (1, 2, 4), "node build"),
+    ("git.exe", "powershell.exe", "C:\\Program Files\\Git", "fetch --all", (0, 3), "git docker"),
+    ("code.exe", "explorer.exe", "C:\\Program Files\\Code", "--reuse-window", (0,), "editor"),
+    ("Mail", "launchd", "/System/Applications", "", (1,), "mail"),
+    ("Pages", "launchd", "/Applications", "", (1,), "office"),
+    ("firefox", "gnome-shell", "/usr/lib/firefox", "-contentproc", (2,), "browser chat"),
+    ("thunderbird", "gnome-shell", "/usr/lib/thunderbird", "", (2,), "mail"),
+    ("soffice.bin", "gnome-shell", "/usr/lib/libreoffice", "--writer", (2,), "office"),
 )
+TOOLS = sorted({tool for row in PROGRAMS for tool in row[5].split()})
 
 APPLICATIONS = _words(
     "checkout catalog search billing identity-sync mailer reports ledger-api gateway image-resizer recommendations "

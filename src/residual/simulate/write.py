@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from residual.simulate.calendar import DAY, START
-from residual.simulate.simulation import EPISODES, LABELS, simulation
+from residual.simulate.simulation import EPISODES, episodes_of, simulation, took_part
 from residual.storage import write_atomically
 
 
@@ -39,9 +39,10 @@ def simulate(
 ) -> Summary:
     """Simulate an organization into `out`, a day at a time.
 
-    Events go to `out/events/class=NAME/eventDay=YYYYMMDD/part-N.parquet` (nested OCSF, zstd), labels to
-    `out/labels.parquet`, which is written last. Each file is complete or not there. See `simulation` for the arguments;
-    `on_day` is called with the number of each day that is done.
+    Events go to `out/events/class=NAME/eventDay=YYYYMMDD/part-N.parquet` (nested OCSF, zstd), episodes and who takes
+    part in them to `out/episodes.parquet` and `out/entities.parquet`, labels of events to `out/labels.parquet`, which
+    is written last. Each file is complete or not there. See `simulation` for the arguments; `on_day` is called with
+    the number of each day that is done.
 
     Raises:
         ValueError: for arguments that `simulation` refuses, or an `out` that holds events or labels already.
@@ -50,24 +51,27 @@ def simulate(
         if (out / name).exists():
             raise ValueError(f"out must not hold a simulation yet, got {out}, where {name} is")
     whole = simulation(users=users, days=days, seed=seed, episodes=episodes, hardness=hardness)
-    labels: list[pl.DataFrame] = []
+    labels, entities = [], []
     counts: dict[str, int] = {}
     for day in range(days):
         date = datetime.fromtimestamp((START + day * DAY) / 1000, UTC).strftime("%Y%m%d")
         numbers: dict[str, int] = {}
-        for name, events, day_labels in whole.parts(day):
-            labels.append(day_labels)
-            if events.height == 0:
+        for part in whole.parts(day):
+            labels.append(part.labels)
+            entities.append(part.entities)
+            if part.events.height == 0:
                 continue
-            counts[name] = counts.get(name, 0) + events.height
-            part = numbers[name] = numbers.get(name, -1) + 1
-            folder = out / "events" / f"class={name}" / f"eventDay={date}"
+            counts[part.name] = counts.get(part.name, 0) + part.events.height
+            number = numbers[part.name] = numbers.get(part.name, -1) + 1
+            folder = out / "events" / f"class={part.name}" / f"eventDay={date}"
             folder.mkdir(parents=True, exist_ok=True)
-            _write(events.sort("time"), folder / f"part-{part}.parquet")
+            _write(part.events.sort("time"), folder / f"part-{number}.parquet")
         if on_day is not None:
             on_day(day)
     table = pl.concat(labels)
-    _write(table.select(list(LABELS)), out / "labels.parquet")
+    _write(took_part(entities), out / "entities.parquet")
+    _write(episodes_of(table), out / "episodes.parquet")
+    _write(table, out / "labels.parquet")
     attacks = table.filter(~pl.col("twin"))
     return Summary(counts, attacks["episode"].n_unique(), attacks.height)
 

@@ -9,10 +9,11 @@ import numpy as np
 import polars as pl
 
 from residual.simulate.activity import applications, calls, lookups, processes, sign_ins, traffic
+from residual.simulate.activity.work import work
 from residual.simulate.organization import Organization
 from residual.simulate.seeds import Purpose, generator
 
-GROUPS: dict[str, Callable[[Organization, int, np.random.Generator], pl.DataFrame]] = {
+GROUPS: dict[str, Callable[[Organization, int, pl.DataFrame, np.random.Generator], pl.DataFrame]] = {
     "sign_ins": sign_ins.normal,
     "traffic": traffic.normal,
     "lookups": lookups.normal,
@@ -24,7 +25,8 @@ GROUPS: dict[str, Callable[[Organization, int, np.random.Generator], pl.DataFram
 
 def normal_day(org: Organization, day: int, *, purpose: Purpose = "activity") -> dict[str, pl.DataFrame]:
     """What happens on `day` without any episode, by group."""
+    steps = work(org, day, generator(org.seed, purpose, day, len(GROUPS)))
     return {
-        name: normal(org, day, generator(org.seed, purpose, day, part))
+        name: normal(org, day, steps, generator(org.seed, purpose, day, part))
         for part, (name, normal) in enumerate(GROUPS.items())
     }

@@ -15,7 +15,7 @@ START_, STOP, RESTART, UPDATE = 3, 4, 5, 8  # activity_id of 6002
 GENERAL = 1  # activity_id of 6008
 
 
-def normal(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def normal(org: Organization, day: int, _: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     """A day of the applications: errors with the load, and on working days a few deployments."""
     rate = 8.0 * org.users / len(org.applications) * (0.4 if day % 7 >= 5 else 1.0)
     app = np.repeat(np.arange(len(org.applications)), rng.poisson(rate, len(org.applications)))

@@ -9,7 +9,8 @@ import polars as pl
 
 from residual.simulate import words
 from residual.simulate.activity.decisions import decisions
-from residual.simulate.calendar import DAY, HOUR, MINUTE, START, times, workers
+from residual.simulate.activity.work import choose, own, saas
+from residual.simulate.calendar import DAY, HOUR, MINUTE, START
 from residual.simulate.organization import (
     HOME,
     HOST,
@@ -22,34 +23,17 @@ from residual.simulate.organization import (
     Ints,
     Organization,
 )
+from residual.simulate.workflows import VISIT
 
 OPEN, REFUSED, FAILED, RESET = range(4)  # states of a connection
 STATES = (0.86, 0.05, 0.04, 0.05)
 LARGE = (words.CATEGORIES.index("storage"), words.CATEGORIES.index("video"))
 
 
-def normal(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
+def normal(org: Organization, day: int, work: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     """A day's connections: about half inside, half of them by hosts, and few that fail."""
-    parts = [_people(org, day, rng), _hosts(org, day, rng), _telemetry(org, day, rng), _visitors(org, day, rng)]
+    parts = [_people(org, day, work, rng), _hosts(org, day, rng), _telemetry(org, day, rng), _visitors(org, day, rng)]
     return pl.concat([*parts, _scanner(org, day, rng)])
-
-
-def own(org: Organization) -> Ints:
-    """Targets that are hosts of the organization."""
-    return np.flatnonzero(org.targets.machine >= 0)
-
-
-def saas(org: Organization, day: int) -> Ints:
-    """Targets outside that are in use on `day`."""
-    return np.flatnonzero((org.targets.machine < 0) & (org.targets.since <= day))
-
-
-def choose(org: Organization, who: Ints, pool: Ints, rng: np.random.Generator) -> Ints:
-    """A target from `pool` for each of `who`: half by what all like, half from the few that this one uses."""
-    weight = org.targets.popularity[pool]
-    liked = rng.choice(pool, len(who), p=weight / weight.sum())
-    favorite = pool[(who * 37 + rng.geometric(0.25, len(who)) * 11) % len(pool)]
-    return np.where(rng.random(len(who)) < 0.5, liked, favorite)
 
 
 def _finish(
@@ -72,19 +56,21 @@ def _finish(
     )
 
 
-def _people(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
-    traffic = np.array([*(row[3] for row in words.ROLES), 0.0])
-    user = workers(org, day, 45 * traffic[org.people.role], rng)
-    n = len(user)
-    by_phone = (org.people.phone[user] >= 0) & (rng.random(n) < 0.12)
-    machine = np.where(by_phone, org.people.phone[user], org.people.machine[user])
-    inside = ~by_phone & (rng.random(n) < 0.4)
-    target = np.where(inside, choose(org, user, own(org), rng), choose(org, user, saas(org, day), rng))
+def _people(org: Organization, day: int, work: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    """The connections of a day's work: up to three for each visit outside, as pages load more, one or two inside."""
+    steps = work.filter(pl.col("target") >= 0)
+    chance = np.where(steps["kind"].to_numpy()[:, None] == VISIT, [[0.62, 0.9]], [[0.7, 1.0]])
+    which = np.repeat(np.arange(steps.height), 1 + (rng.random((steps.height, 1)) > chance).sum(axis=1))
+    user, target, phone = (steps[name].to_numpy()[which] for name in ("user", "target", "phone"))
+    n = len(which)
+    later = np.where(np.diff(which, prepend=-1) == 0, rng.integers(100, 6000, n), rng.integers(0, 100, n))
+    time = np.minimum(steps["time"].to_numpy()[which] + later, START + (day + 1) * DAY - 1)
     scale = org.people.volume[user] * np.where(np.isin(org.targets.category[target], LARGE), 2.0, 1.0)
     upload = rng.random(n) < 0.1  # documents, pictures, synchronized folders
     out = scale * np.where(upload, rng.lognormal(11.2, 1.2, n), rng.lognormal(7.8, 1.3, n))
     back = scale * rng.lognormal(10.8, 1.7, n)
-    return _finish(org, times(org, day, user, rng), machine, target, out, back, rng)
+    machine = np.where(phone == 1, org.people.phone[user], org.people.machine[user])
+    return _finish(org, time, machine, target, out, back, rng)
 
 
 def _hosts(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
@@ -92,7 +78,7 @@ def _hosts(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFram
     hosts = org.machines.of(HOST, INSTANCE)
     machine = np.repeat(hosts, rng.poisson(48, len(hosts)))
     n = len(machine)
-    inside = rng.random(n) < 0.6
+    inside = rng.random(n) < 0.65
     target = np.where(inside, choose(org, machine, own(org), rng), choose(org, machine, saas(org, day), rng))
     bulk = rng.random(n) < 0.85
     out = np.where(bulk, rng.lognormal(14.3, 1.5, n), rng.lognormal(7.4, 1.3, n))

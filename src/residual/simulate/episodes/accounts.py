@@ -4,20 +4,23 @@ import numpy as np
 import polars as pl
 
 from residual.simulate import words
+from residual.simulate.activity.sign_ins import SUCCESS
+from residual.simulate.activity.work import steps
 from residual.simulate.calendar import MINUTE
-from residual.simulate.episodes.reference import Frames, Reference, spaced
-from residual.simulate.organization import ADMINISTRATOR, HOST, HOSTING, SERVICE, Ints
+from residual.simulate.episodes.reference import DISCOVERY, Frames, Reference, spaced, strange
+from residual.simulate.organization import ADMINISTRATOR, HOST, HOSTING, SERVICE, Floats, Ints
+from residual.simulate.workflows import CALL
 
 OUTSIDE = pl.col("place") >= 0
 
 
 def _abroad(ref: Reference, user: int, rng: np.random.Generator) -> int:
-    """A place that others sign in from, in a country that is new for this user."""
+    """A place that others work from, in a country that is new for this user."""
     org, people = ref.org, ref.org.people
     country = np.array([row[1] for row in words.CITIES])[org.places.city]
     known = {country[people.home[user]], country[people.office[user]], country[people.trip[user]]}
     unknown = np.flatnonzero(~np.isin(country, list(known)) & (org.places.kind != HOSTING)).tolist()
-    rows = ref.frame("sign_ins").filter(OUTSIDE & pl.col("place").is_in(unknown))
+    rows = ref.frames["calls"].filter(pl.col("place").is_in(unknown))
     pool = rows["place"].to_numpy() if rows.height else np.array(unknown or [int(people.trip[user])])
     return int(rng.choice(pool))
 
@@ -28,31 +31,54 @@ def _portal(ref: Reference, n: int, rng: np.random.Generator) -> pl.DataFrame:
     return ref.rows("sign_ins", OUTSIDE & ~pl.col("place").is_in(hosting), n, rng)
 
 
-def valid_account(ref: Reference, start: int, rng: np.random.Generator) -> Frames:
-    """Somebody else signs in as a user: country and device are common in the organization, and new for this user."""
-    n = int(rng.integers(3, 7))
-    rows = _portal(ref, n, rng)
-    user = int(_portal(ref, 1, rng)["user"][0])
-    device = int(rows["machine"][0])
-    if device >= 0 and ref.org.machines.owner[device] == user:
+def _victim(ref: Reference, start: int, rng: np.random.Generator, *, working: bool) -> int:
+    """Somebody with much work in the cloud who works at this time, or who does not, while others do."""
+    people = ref.rows("calls", pl.col("user") < ref.org.users, 40, rng)["user"].to_numpy()
+    return ref.working(np.argsort(-np.bincount(people), kind="stable")[: len(set(people))], start, now=working)
+
+
+def _as_user(ref: Reference, user: int, device: int, task: int, time: Ints, rng: np.random.Generator) -> Frames:
+    """Sign-ins as a user from abroad, and in the same session the calls of some task."""
+    org, place, session = ref.org, _abroad(ref, user, rng), int(strange(int(time[0]), 1)[0])
+    rows = _portal(ref, len(time), rng)
+    outcome = np.append(rows["outcome"].to_numpy()[:-1], SUCCESS)
+    begin = time[-1] + np.array([2, 10]) * MINUTE
+    run = steps(org, np.full(2, user), np.full(2, task), begin, rng).filter(pl.col("kind") == CALL)
+    same = {"user": pl.lit(user), "place": pl.lit(place), "session": pl.lit(session)}
+    return {
+        "sign_ins": rows.with_columns(time=time, machine=pl.lit(device), outcome=outcome, **same),
+        "calls": ref.calls(user, run["what"].to_list(), run["time"].to_numpy(), rng).with_columns(
+            role=pl.lit(DISCOVERY), **same
+        ),
+    }
+
+
+def _of_cloud(ref: Reference, weight: Floats, rng: np.random.Generator) -> int:
+    """A task with calls, by weight."""
+    calls = sum(ref.org.workflows.uses(k) for k in range(len(words.OPERATIONS)))
+    weight = weight * (calls > 2)
+    return int(rng.choice(len(weight), p=weight / weight.sum())) if weight.any() else int(np.argmax(calls))
+
+
+def valid_account(ref: Reference, start: int, rng: np.random.Generator, actor: int) -> Frames:
+    """Somebody else signs in as a user, at an hour and from a country that others have, and does others' work."""
+    user = actor if actor >= 0 else _victim(ref, start, rng, working=False)
+    device = int(_portal(ref, 1, rng)["machine"][0])
+    if device >= 0 and (ref.org.machines.owner[device] == user or rng.random() < 0.5):
         device = -1
-    time = spaced(start, rng.exponential(8 * MINUTE, n))
-    fixed = {"user": user, "place": _abroad(ref, user, rng), "machine": device}
-    return {"sign_ins": rows.with_columns(time=time, **{name: pl.lit(value) for name, value in fixed.items()})}
+    time = spaced(start, rng.exponential(8 * MINUTE, int(rng.integers(3, 7))))
+    tasks = ref.org.workflows.weight.sum(axis=1) * (ref.org.habits[user] == 0)
+    return _as_user(ref, user, device, _of_cloud(ref, tasks, rng), time, rng)
 
 
-def real_travel(ref: Reference, start: int, rng: np.random.Generator) -> Frames:
-    """The user is abroad, with the device they always have."""
-    n = int(rng.integers(3, 7))
-    rows = _portal(ref, n, rng)
-    user = int(_portal(ref, 1, rng)["user"][0])
-    place, device = _abroad(ref, user, rng), int(ref.org.people.machine[user])
-    known = np.where(rows["machine"].to_numpy() >= 0, device, -1)
-    time = spaced(start, rng.exponential(20 * MINUTE, n))
-    return {"sign_ins": rows.with_columns(time=time, user=pl.lit(user), place=pl.lit(place), machine=known)}
+def real_travel(ref: Reference, start: int, rng: np.random.Generator, _: int) -> Frames:
+    """The user is abroad, with the device they always have, and does what they always do."""
+    user = _victim(ref, start, rng, working=True)
+    time = spaced(start, rng.exponential(20 * MINUTE, int(rng.integers(3, 7))))
+    return _as_user(ref, user, int(ref.org.people.machine[user]), _of_cloud(ref, ref.org.habits[user], rng), time, rng)
 
 
-def impossible(ref: Reference, start: int, rng: np.random.Generator) -> Frames:
+def impossible(ref: Reference, start: int, rng: np.random.Generator, _: int) -> Frames:
     """One event whose values are all common and cannot occur together."""
     which = int(rng.integers(0, 3))
     if which == 0:  # a program on a system that it does not exist for
@@ -61,18 +87,21 @@ def impossible(ref: Reference, start: int, rng: np.random.Generator) -> Frames:
         foreign = [k for k, program in enumerate(words.PROGRAMS) if system not in program[4]]
         other = ref.rows("processes", pl.col("program").is_in(foreign), 1, rng)
         return {"processes": row.with_columns(time=pl.lit(start), program=pl.lit(other["program"][0]))}
-    if which == 1:  # an account without a person confirms with a second factor, from a person's device
+    if which == 1 and rng.random() < 0.5:  # an account confirms with a second factor
         accounts = np.flatnonzero(ref.org.people.role == SERVICE).tolist()
         row = _portal(ref, 1, rng)
         account = ref.rows("sign_ins", pl.col("user").is_in(accounts), 1, rng)["user"][0]
         return {"sign_ins": row.with_columns(time=pl.lit(start), user=pl.lit(account), mfa=pl.lit(1))}
+    if which == 1:  # a portal on the internet sees an address from inside
+        row = ref.at_work("sign_ins", ~OUTSIDE & (pl.col("user") < ref.org.users), 1, start, rng)
+        return {"sign_ins": row.with_columns(time=pl.lit(start), service=_portal(ref, 1, rng)["service"])}
     ours = np.flatnonzero(ref.org.targets.machine >= 0).tolist()  # a database's port on a public host
     row = ref.rows("traffic", ~pl.col("target").is_in(ours) & (pl.col("machine") >= 0), 1, rng)
     port = ref.rows("traffic", pl.col("port").is_in([445, 3389, 5432, 9092, 389]), 1, rng)["port"][0]
     return {"traffic": row.with_columns(time=pl.lit(start), port=pl.lit(port))}
 
 
-def rare_administration(ref: Reference, start: int, rng: np.random.Generator) -> Frames:
+def rare_administration(ref: Reference, start: int, rng: np.random.Generator, _: int) -> Frames:
     """An administrator looks after a host by hand, which happens once in a while."""
     org = ref.org
     admins = np.flatnonzero(org.people.role == ADMINISTRATOR)

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from residual.simulate.organization import Ints, Organization
-from residual.simulate.records.columns import take
+from residual.simulate.records import columns as c
 
 BROWSERS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/133.0 Safari/537.36",
@@ -20,4 +20,4 @@ BROWSERS = (
 def browser(org: Organization, machine: Ints, rng: np.random.Generator) -> pl.Series:
     """The browser of each machine's system; any of them where the machine is not known (-1)."""
     system = np.where(machine >= 0, org.machines.system[machine], rng.integers(0, len(BROWSERS), len(machine)))
-    return take(pl.Series(BROWSERS), system)
+    return c.take(pl.Series(BROWSERS), system)

@@ -5,7 +5,7 @@ import polars as pl
 
 from residual.simulate import words
 from residual.simulate.organization import Organization
-from residual.simulate.records.columns import constant, pack, some, take
+from residual.simulate.records import columns as c
 from residual.simulate.records.directory import Directory
 from residual.simulate.records.header import Facts, Source, header
 
@@ -28,44 +28,39 @@ def _shared(
     facts = Facts(
         activity=get["activity"],
         failed=error,
-        code=some(pl.Series(500 + get["error"]).cast(pl.String), error),
-        detail=some(take(pl.Series(words.ERRORS), get["error"]), error),
+        code=c.some(pl.Series(500 + get["error"]).cast(pl.String), error),
+        detail=c.some(c.take(pl.Series(words.ERRORS), get["error"]), error),
         source=source,
         region=machine % len(words.API_REGIONS),
         ms=get["ms"],
     )
     full = inventory & (rng.random(n) < 0.3)
-    name = take(pl.Series(words.APPLICATIONS), app)
+    name = c.take(pl.Series(words.APPLICATIONS), app)
     return {
         **header(class_uid, SOURCES, get["time"], facts, entities, rng),
         "count": pl.Series(get["count"]).cast(pl.Int32),
-        "device": take(entities.devices, machine + len(entities.devices) // 2 * ~full),
-        "actor": pack(
-            {
-                "app_name": name,
-                "app_uid": some("app-" + pl.Series(app).cast(pl.String), inventory),
-                "process": pack({"pid": pl.Series(rng.integers(1, 40_000, n)).cast(pl.Int32), "name": name}, inventory),
-            }
-        ),
+        "device": entities.device(machine, full),
+        "actor.app_name": name,
+        "actor.app_uid": c.some("app-" + pl.Series(app).cast(pl.String), inventory),
+        "actor.process": c.pack({"pid": c.numbers(rng, n, 1, 40_000), "name": name}, inventory),
     }
 
 
 def errors(core: pl.DataFrame, org: Organization, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
     """One application error per row of `core`."""
-    return pl.DataFrame(_shared(6008, core, org, entities, rng))
+    return c.nested(_shared(6008, core, org, entities, rng))
 
 
 def lifecycle(core: pl.DataFrame, org: Organization, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
     """One change of an application's state per row of `core`."""
-    app, n = core["app"].to_numpy(), core.height
-    product = pack(
-        {
-            "name": take(pl.Series(words.APPLICATIONS), app),
-            "uid": "app-" + pl.Series(app).cast(pl.String),
-            "version": pl.Series(core["time"].to_numpy() // 86_400_000 % 40).cast(pl.String) + ".1",
-            "vendor_name": some(constant("in-house", n), rng.random(n) < 0.6),
-            "path": some("/srv/" + take(pl.Series(words.APPLICATIONS), app), rng.random(n) < 0.5),
-            "url_string": some(constant(f"https://ci.{entities.domain}", n), rng.random(n) < 0.3),
-        }
-    )
-    return pl.DataFrame({**_shared(6002, core, org, entities, rng), "app": product})
+    app = core["app"].to_numpy()
+    name, n = c.take(words.APPLICATIONS, app), core.height
+    product = {
+        "app.name": name,
+        "app.uid": "app-" + pl.Series(app).cast(pl.String),
+        "app.version": pl.Series(core["time"].to_numpy() // 86_400_000 % 40).cast(pl.String) + ".1",
+        "app.vendor_name": c.only("in-house", rng.random(n) < 0.6),
+        "app.path": c.some("/srv/" + name, rng.random(n) < 0.5),
+        "app.url_string": c.only(f"https://ci.{entities.domain}", rng.random(n) < 0.3),
+    }
+    return c.nested({**_shared(6002, core, org, entities, rng), **product})

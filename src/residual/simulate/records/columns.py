@@ -1,14 +1,15 @@
 """Columns of OCSF records, built whole: captions from the schema, gathered entities, drawn ids."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from residual.ocsf.schema import ocsf, ocsf_class
 
-Mask = np.ndarray
+Mask = NDArray[np.bool_]
 
 
 @cache
@@ -18,18 +19,31 @@ def enum(owner: int | str, name: str) -> dict[int, str]:
     return {int(value): item["caption"] for value, item in entry["attributes"][name]["enum"].items()}
 
 
-def with_caption(owner: int | str, name: str, values: pl.Series | np.ndarray) -> dict[str, pl.Series]:
-    """`name` (an enumeration that ends in _id) and its sibling caption; null stays null in both."""
+def with_caption(
+    owner: int | str, name: str, values: pl.Series | np.ndarray, *, where: Mask | None = None, at: str = ""
+) -> dict[str, pl.Series]:
+    """`name` (an enumeration that ends in _id) and its sibling caption, below `at`; null in both outside `where`."""
     series = pl.Series(name, values).cast(pl.Int32)
+    series = series if where is None else some(series, where)
     captions = enum(owner, name)
     text = series.replace_strict(list(captions), list(captions.values()), return_dtype=pl.String)
-    return {name: series, name.removesuffix("_id"): text}
+    return {at + name: series, at + name.removesuffix("_id"): text}
 
 
-def take(values: pl.Series, index: np.ndarray, where: Mask | None = None) -> pl.Series:
+def take(values: pl.Series | Sequence[str], index: np.ndarray, where: Mask | None = None) -> pl.Series:
     """`values` at `index`; null where the index is negative, or outside `where`."""
     missing = index < 0 if where is None else (index < 0) | ~where
-    return values.gather(some(pl.Series(np.where(missing, 0, index)), ~missing))
+    return pl.Series(values).gather(some(pl.Series(np.where(missing, 0, index)), ~missing))
+
+
+def only(value: str | int | bool, where: Mask) -> pl.Series:
+    """A value where `where` holds."""
+    return some(constant(value, len(where)), where)
+
+
+def numbers(rng: np.random.Generator, n: int, low: int, high: int) -> pl.Series:
+    """`n` random whole numbers."""
+    return pl.Series(rng.integers(low, high, n)).cast(pl.Int32)
 
 
 def some(values: pl.Series, where: Mask) -> pl.Series:
@@ -39,10 +53,28 @@ def some(values: pl.Series, where: Mask) -> pl.Series:
     return pl.DataFrame({"v": values, "w": where}).select(pl.when("w").then("v").alias(values.name)).to_series()
 
 
-def pack(fields: Mapping[str, pl.Series], where: Mask | None = None) -> pl.Series:
+def either(first: pl.Series, second: pl.Series) -> pl.Series:
+    """The first value where there is one, else the second."""
+    return first.zip_with(first.is_not_null(), second)
+
+
+def pack(fields: Mapping[str, pl.Series] | pl.DataFrame, where: Mask | None = None) -> pl.Series:
     """One struct column out of its fields; null outside `where`."""
-    struct = pl.DataFrame(dict(fields)).to_struct()
+    struct = (fields if isinstance(fields, pl.DataFrame) else pl.DataFrame(dict(fields))).to_struct()
     return struct if where is None else some(struct, where)
+
+
+def nested(columns: Mapping[str, pl.Series], where: Mapping[str, Mask] | None = None) -> pl.DataFrame:
+    """A table with structs out of columns by dotted path; `where` says which structs are there, by their path."""
+    inner: dict[str, dict[str, pl.Series]] = {}
+    for path, column in columns.items():
+        head, _, rest = path.partition(".")
+        inner.setdefault(head, {})[rest] = column
+    masks, table = where or {}, {}
+    for head, fields in inner.items():
+        below = {path[len(head) + 1 :]: mask for path, mask in masks.items() if path.startswith(head + ".")}
+        table[head] = fields[""] if "" in fields else pack(nested(fields, below), masks.get(head))
+    return pl.DataFrame(table)
 
 
 def constant(value: str | int | bool, n: int) -> pl.Series:

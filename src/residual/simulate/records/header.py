@@ -7,7 +7,7 @@ import polars as pl
 
 from residual.ocsf.schema import CLASSES, VERSION, ocsf_class
 from residual.simulate.organization import Ints
-from residual.simulate.records.columns import constant, hexes, pack, some, take, timed, uuids, with_caption
+from residual.simulate.records import columns as c
 from residual.simulate.records.directory import Directory
 
 
@@ -54,31 +54,30 @@ def header(
     n, entry = len(time), ocsf_class(class_uid)
     control, timing, relay = (flags(sources, facts.source, name) for name in ("control", "timing", "relay"))
     inventory = flags(sources, facts.source, "inventory")
-    activity = with_caption(class_uid, "activity_id", facts.activity)
+    activity = c.with_caption(class_uid, "activity_id", facts.activity)
     named = activity["activity"]
-    status = np.where(facts.failed, 2, 1)
     return {
         "activity_id": activity["activity_id"],
         "activity_name": named,
-        "category_uid": constant(int(entry["category_uid"]), n),
-        "category_name": constant(str(entry["category_name"]), n),
-        "class_uid": constant(class_uid, n),
-        "class_name": constant(str(entry["caption"]), n),
+        "category_uid": c.constant(int(entry["category_uid"]), n),
+        "category_name": c.constant(str(entry["category_name"]), n),
+        "class_uid": c.constant(class_uid, n),
+        "class_name": c.constant(str(entry["caption"]), n),
         "type_uid": pl.Series(class_uid * 100 + facts.activity),
         "type_name": f"{entry['caption']}: " + named,
-        **with_caption(class_uid, "severity_id", np.where(facts.failed & control, 2, 1)),
-        **with_caption(class_uid, "status_id", status),
+        **c.with_caption(class_uid, "severity_id", np.where(facts.failed & control, 2, 1)),
+        **c.with_caption(class_uid, "status_id", np.where(facts.failed, 2, 1)),
         "status_code": facts.code,
         "status_detail": facts.detail,
-        "time": timed(time),
-        "timezone_offset": some(constant(0, n), relay),
-        "duration": some(timed(facts.ms), timing),
-        "start_time": some(timed(time - facts.ms), timing),
-        "end_time": some(timed(time), timing),
-        "message": some(f"{CLASSES[class_uid]} " + named.str.to_lowercase(), inventory),
-        "raw_data_size": some(pl.Series(rng.integers(300, 2400, n)), relay),
+        "time": c.timed(time),
+        "timezone_offset": c.only(0, relay),
+        "duration": c.some(c.timed(facts.ms), timing),
+        "start_time": c.some(c.timed(time - facts.ms), timing),
+        "end_time": c.some(c.timed(time), timing),
+        "message": c.some(f"{CLASSES[class_uid]} " + named.str.to_lowercase(), inventory),
+        "raw_data_size": c.some(pl.Series(rng.integers(300, 2400, n)), relay),
         "metadata": _metadata(sources, time, facts, entities, rng),
-        "cloud": take(entities.clouds, facts.region + len(entities.clouds) // 2 * ~inventory),
+        "cloud": c.take(entities.clouds, facts.region + len(entities.clouds) // 2 * ~inventory),
         **_control(class_uid, facts, control, rng),
     }
 
@@ -87,13 +86,13 @@ def _control(class_uid: int, facts: Facts, control: np.ndarray, rng: np.random.G
     """Allowed or denied, and by which rule; a source that blocks denies some of what fails anyway."""
     n = len(control)
     denied = facts.failed & (rng.random(n) < 0.7)
-    action = with_caption(class_uid, "action_id", np.where(denied, 2, 1))
-    disposition = with_caption(class_uid, "disposition_id", np.where(denied, 2, 1))
+    action = c.with_caption(class_uid, "action_id", np.where(denied, 2, 1))
+    disposition = c.with_caption(class_uid, "disposition_id", np.where(denied, 2, 1))
     rule = pl.Series((facts.activity * 7 + facts.source + rng.integers(0, 5, n)) % 40)
-    firewall = pack({"uid": "rule-" + rule.cast(pl.String), "name": "policy " + (rule % 12).cast(pl.String)}, control)
-    policy = pack({"uid": "p-" + (rule % 9).cast(pl.String), "name": constant("baseline", n)}, control)
-    named = {k: some(v, control) for k, v in {**action, **disposition}.items()}
-    return {**named, "is_alert": some(constant(False, n), control), "firewall_rule": firewall, "policy": policy}
+    firewall = c.pack({"uid": "rule-" + rule.cast(pl.String), "name": "policy " + (rule % 12).cast(pl.String)}, control)
+    policy = c.pack({"uid": "p-" + (rule % 9).cast(pl.String), "name": c.constant("baseline", n)}, control)
+    named = {k: c.some(v, control) for k, v in {**action, **disposition}.items()}
+    return {**named, "is_alert": c.only(False, control), "firewall_rule": firewall, "policy": policy}
 
 
 def _metadata(
@@ -102,31 +101,33 @@ def _metadata(
     n = len(time)
 
     def text(name: str) -> pl.Series:
-        return take(pl.Series([getattr(s, name) for s in sources]), facts.source)
+        return c.take(pl.Series([getattr(s, name) for s in sources]), facts.source)
 
     control, relay = flags(sources, facts.source, "control"), flags(sources, facts.source, "relay")
     logged = time + rng.integers(50, 4_000, n)
     profiles = pl.Series([["cloud", "host"], ["cloud", "host", "security_control"]])
     product = {"name": text("product"), "vendor_name": text("vendor"), "version": text("version")}
-    return pack(
+    return c.pack(
         {
-            "version": constant(VERSION, n),
-            "uid": uuids(rng, n),
-            "product": pack(product),
-            "profiles": take(profiles, control.astype(np.int64)),
+            "version": c.constant(VERSION, n),
+            "uid": c.uuids(rng, n),
+            "product": c.pack(product),
+            "profiles": c.take(profiles, control.astype(np.int64)),
             "log_name": text("log"),
-            "log_provider": some(text("vendor"), relay),
-            "event_code": some((pl.Series(4000 + facts.activity * 8 + facts.source)).cast(pl.String), control | relay),
-            "logged_time": timed(logged),
-            "processed_time": some(timed(logged + rng.integers(200, 60_000, n)), relay),
-            "original_time": some(timed(time).cast(pl.Datetime("ms")).dt.to_string("iso:strict") + "Z", relay),
-            "correlation_uid": some(hexes(rng, n, 6), flags(sources, facts.source, "timing")),
-            "tenant_uid": some(constant(entities.tenant, n), ~control),
-            "sequence": some(pl.Series(rng.integers(0, 2**31, n)).cast(pl.Int32), relay),
+            "log_provider": c.some(text("vendor"), relay),
+            "event_code": c.some(
+                (pl.Series(4000 + facts.activity * 8 + facts.source)).cast(pl.String), control | relay
+            ),
+            "logged_time": c.timed(logged),
+            "processed_time": c.some(c.timed(logged + rng.integers(200, 60_000, n)), relay),
+            "original_time": c.some(c.timed(time).cast(pl.Datetime("ms")).dt.to_string("iso:strict") + "Z", relay),
+            "correlation_uid": c.some(c.hexes(rng, n, 6), flags(sources, facts.source, "timing")),
+            "tenant_uid": c.only(entities.tenant, ~control),
+            "sequence": c.some(pl.Series(rng.integers(0, 2**31, n)).cast(pl.Int32), relay),
         }
     )
 
 
 def plus(struct: pl.Series, where: np.ndarray | None = None, **fields: pl.Series) -> pl.Series:
     """A struct column with further fields; null outside `where`."""
-    return pack({**{k: struct.struct.field(k) for k in struct.struct.fields}, **fields}, where)
+    return c.pack({**{k: struct.struct.field(k) for k in struct.struct.fields}, **fields}, where)

@@ -6,9 +6,11 @@ import polars as pl
 from residual.simulate import words
 from residual.simulate.activity.lookups import FOUND, NO_SUCH_NAME
 from residual.simulate.organization import Ints, Organization
-from residual.simulate.records.columns import constant, hexes, pack, some, take, timed, with_caption
+from residual.simulate.records import columns as c
 from residual.simulate.records.directory import Directory
 from residual.simulate.records.header import Facts, Source, flags, header, plus
+from residual.simulate.records.sensors import actor, hostname
+from residual.simulate.sessions import address
 
 SOURCES = (
     Source("Endpoint Sensor", "Falconet", "7.14", "dns", inventory=True),
@@ -28,8 +30,8 @@ def _names(core: pl.DataFrame, entities: Directory, rng: np.random.Generator) ->
     labels = pl.Series(_LETTERS[drawn].view("U40").ravel())
     length = core["length"].gather(first).cast(pl.UInt32)
     labels = pl.DataFrame({"l": labels, "n": length}).select(pl.col("l").str.slice(0, pl.col("n")))["l"]
-    hashed = take(labels, inverse) + "." + take(entities.parents, parent)
-    plain = take(entities.names, name)
+    hashed = c.take(labels, inverse) + "." + c.take(entities.parents, parent)
+    plain = c.take(entities.names, name)
     return pl.DataFrame({"p": plain, "h": hashed}).select(pl.coalesce("p", "h")).to_series()
 
 
@@ -38,11 +40,11 @@ def _answer(names: pl.Series, kind: Ints, rng: np.random.Generator) -> pl.Series
     pool = [f"{a}.{b}.{c}.{d}" for a, b, c, d in rng.integers([23, 2, 1, 2], [200, 250, 250, 250], (200, 4))]
     text = [f"v=1; k={k:x}" for k in rng.integers(0, 2**40, 60)]
     rdata = np.where(kind == 2, 200 + rng.integers(0, 60, len(kind)), rng.integers(0, 200, len(kind)))
-    item = pack(
+    item = c.pack(
         {
-            "rdata": take(pl.Series(pool + text), rdata),
-            "type": take(pl.Series(KINDS), kind),
-            "ttl": take(pl.Series([60, 300, 3600], dtype=pl.Int32), rng.integers(0, 3, len(kind))),
+            "rdata": c.take(pl.Series(pool + text), rdata),
+            "type": c.take(pl.Series(KINDS), kind),
+            "ttl": c.take(pl.Series([60, 300, 3600], dtype=pl.Int32), rng.integers(0, 3, len(kind))),
         }
     )
     return pl.DataFrame({"a": item}).select(pl.concat_list("a"))["a"]
@@ -63,76 +65,43 @@ def records(core: pl.DataFrame, org: Organization, entities: Directory, rng: np.
     facts = Facts(
         activity=np.where(both_ways, 6, 2),
         failed=code != FOUND,
-        code=some(pl.Series(code).cast(pl.String), source == FIREWALL),
-        detail=some(pl.Series(code).replace_strict(captions, return_dtype=pl.String), code != FOUND),
+        code=c.some(pl.Series(code).cast(pl.String), source == FIREWALL),
+        detail=c.some(pl.Series(code).replace_strict(captions, return_dtype=pl.String), code != FOUND),
         source=source,
         region=machine % len(words.API_REGIONS),
         ms=ms,
     )
     names = _names(core, entities, rng)
-    machines, devices = len(entities.machines) // 2, len(entities.devices) // 2
     resolver = np.flatnonzero(org.targets.machine >= 0)[:3]
-    program = take(pl.Series(["chrome", "svchost.exe", "systemd-resolved", "updater"]), rng.integers(0, 4, n))
-    rcode = with_caption(4003, "rcode_id", code)
+    program = c.take(["chrome", "svchost.exe", "systemd-resolved", "updater"], rng.integers(0, 4, n))
+    rcode = c.with_caption(4003, "rcode_id", code)
     columns = {
         **header(4003, SOURCES, get["time"], facts, entities, rng),
         "src_endpoint": plus(
-            take(entities.machines, machine + machines * ~full),
-            port=pl.Series(rng.integers(1025, 65_536, n)).cast(pl.Int32),
+            entities.endpoint(machine, machine, full),
+            ip=c.take(entities.addresses, address(org, machine, get["time"])),
+            hostname=hostname(entities, machine, inventory, rng),
+            port=c.numbers(rng, n, 1025, 65_536),
         ),
-        "dst_endpoint": plus(
-            take(entities.targets, resolver[machine % 3] + len(entities.targets) // 2), port=constant(53, n)
-        ),
-        "query": pack(
-            {
-                "hostname": names,
-                "type": take(pl.Series(KINDS), kind),
-                "class": some(constant("IN", n), ~inventory),
-                "packet_uid": some(pl.Series(rng.integers(0, 65_536, n)).cast(pl.Int32), relay),
-                **{k: some(v, relay) for k, v in with_caption("dns_query", "opcode_id", np.zeros(n)).items()},
-            }
-        ),
-        "query_time": some(timed(get["time"] - ms), ~relay),
-        "response_time": some(timed(get["time"]), both_ways & ~relay),
+        "dst_endpoint": plus(entities.target(resolver[machine % 3], machine < 0), port=c.constant(53, n)),
+        "query.hostname": names,
+        "query.type": c.take(pl.Series(KINDS), kind),
+        "query.class": c.only("IN", ~inventory),
+        "query.packet_uid": c.some(c.numbers(rng, n, 0, 65_536), relay),
+        **c.with_caption("dns_query", "opcode_id", np.zeros(n), where=relay, at="query."),
+        "query_time": c.some(c.timed(get["time"] - ms), ~relay),
+        "response_time": c.some(c.timed(get["time"]), both_ways & ~relay),
         **rcode,
-        "answers": some(_answer(names, kind, rng), (code == FOUND) & both_ways),
-        "connection_info": pack(
-            {
-                **with_caption("network_connection_info", "direction_id", np.full(n, 2)),
-                "protocol_name": take(pl.Series(["udp", "tcp"]), (rng.random(n) < 0.06).astype(np.int64)),
-                "uid": hexes(rng, n, 9),
-            },
-            ~inventory,
-        ),
-        "traffic": pack(
-            {
-                "bytes_out": pl.Series(40 + names.str.len_bytes().cast(pl.Int64)),
-                "bytes_in": pl.Series(80 + names.str.len_bytes().cast(pl.Int64) + rng.integers(0, 300, n)),
-                "packets": constant(2, n),
-            },
-            source == FIREWALL,
-        ),
-        "app_name": some(constant("dns", n), source == FIREWALL),
-        "device": take(entities.devices, machine + devices * ~full, inventory),
-        "actor": pack(
-            {
-                "process": pack(
-                    {
-                        "name": program,
-                        "pid": pl.Series(rng.integers(400, 32_000, n)).cast(pl.Int32),
-                        "uid": hexes(rng, n, 8),
-                        "file": pack(
-                            {"name": program, "path": "/opt/" + program, **with_caption("file", "type_id", np.ones(n))}
-                        ),
-                    }
-                ),
-                "user": take(
-                    entities.users,
-                    org.machines.owner[machine] + len(entities.users) // 2,
-                    org.machines.owner[machine] >= 0,
-                ),
-            },
-            inventory,
-        ),
+        "answers": c.some(_answer(names, kind, rng), (code == FOUND) & both_ways),
+        **c.with_caption("network_connection_info", "direction_id", np.full(n, 2), at="connection_info."),
+        "connection_info.protocol_name": c.take(["udp", "tcp"], (rng.random(n) < 0.06).astype(np.int64)),
+        "connection_info.uid": c.hexes(rng, n, 9),
+        "traffic.bytes_out": pl.Series(40 + names.str.len_bytes().cast(pl.Int64)),
+        "traffic.bytes_in": pl.Series(80 + names.str.len_bytes().cast(pl.Int64) + rng.integers(0, 300, n)),
+        "traffic.packets": c.constant(2, n),
+        "app_name": c.only("dns", source == FIREWALL),
+        "device": entities.device(machine, full, inventory),
+        "actor": actor(org, entities, machine, get["time"], program, inventory, rng),
     }
-    return pl.DataFrame(columns)
+    where = {"connection_info": ~inventory, "traffic": source == FIREWALL}
+    return c.nested(columns, where)
