@@ -184,7 +184,7 @@ def _habits(rng: np.random.Generator, people: People, tasks: Workflows) -> Float
 
 def _schedule(rng: np.random.Generator, users: int, accounts: int, tasks: Workflows) -> Schedule:
     """Each service account has a task of its own, and every second one another; none has two of the first four."""
-    n = len(SERVICES.strip().splitlines())
+    n = len(SERVICES)
     first, account = int(np.flatnonzero(tasks.period)[0]), np.arange(accounts)
     another = OWN + (account * 5 + 3) % (n - OWN)
     task = first + np.concatenate([account % n, another[::2]])

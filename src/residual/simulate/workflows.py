@@ -1,8 +1,6 @@
-"""What people and service accounts do, as data: tasks, each a small grammar of steps.
+"""What people and service accounts do, read from `workflows.toml`: tasks, each a small grammar of steps.
 
-A step is a call of the cloud (`ListUsers`), a program (`@shell`), a connection to a host outside, by category
-(`>storage`) or inside, by service (`:files`), or a sign-in (`!bastion`). `a/b` is one of both, `a?` comes half of the
-time, `a+` once to three times, `a*` three to eight times; `..` is a pause. Told in `book/part3/simulator.md`.
+Told in `book/part3/simulator.md`.
 """
 
 from dataclasses import dataclass
@@ -11,70 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residual.simulate import words
+from residual.simulate.words import data
 
 CALL, PROGRAM, VISIT, INSIDE, SIGN_IN = range(5)  # kinds of step
-PORTS = {"files": 445, "database": 5432, "ssh": 22, "web": 443, "queue": 9092, "directory": 389, "desktop": 3389}
 SIGN_INS = ("portal", "console", "gateway", "bastion", "domain", "files")  # as the kinds of sign-in service
-ROLES = "edgsfpua"  # as in words.ROLES, by letter
 ROTATION = ("even", "odd")
+_FLOWS = data("workflows.toml")
+PEOPLE, SERVICES = (_FLOWS[name].strip().splitlines() for name in ("people", "services"))
+_ROLES = [line.split() for line in _FLOWS["roles"].strip().splitlines()]
+ROLES = "".join(letter for _, letter, _ in _ROLES)  # in the order of `words.ROLES`
+RUNS = [*(float(runs) for _, _, runs in _ROLES), 0.0]  # tasks on a normal day, by role; accounts have schedules
 
-# How often each role does a task (* for all), and its steps. People rotate: some tasks are done every second day only.
-PEOPLE = """
-*9              | @mail >collaboration+ .. >collaboration? @office? >collaboration
-*6              | @browser >content+ >video? >content
-*4              | @chat >video+ .. >collaboration+ :web?
-g2 s3 f8 p6 u2  | @office :files+ >storage? .. :files >collaboration?
-*3              | @browser !portal >business+ .. >business
-s8 f4 u6 p4     | @browser !portal >business+ >business .. @office? >collaboration
-g9              | @office :files >storage+ .. PutObject+ >storage ListBuckets? GetObject
-f5              | @python :database+ ListBuckets GetObject+ @office .. :files
-p5              | @browser ListUsers GetUser+ .. UpdateLoginProfile? :directory @office?
-u8              | !portal >business GetUser FilterLogEvents+ .. :database? FilterLogEvents? >business
-u4              | DescribeInstances FilterLogEvents InvokeFunction? .. FilterLogEvents+ @chat
-s3              | GetObject+ @office .. >business ListBuckets?
-e9 d3           | @shell @git >development+ @editor+ .. @build+ >development? @git >development
-e6              | @editor :web+ @build .. @build GetObject? :database InvokeFunction? @git >development
-e6 a4           | @shell GetCallerIdentity AssumeRole PutImage+ UpdateFunctionCode FilterLogEvents+
-e4 a4           | @shell AssumeRole ModifyCluster/UpdateFunctionCode DescribeClusters+ InvokeFunction FilterLogEvents+
-e5 u3 a4        | !bastion :ssh @shell DescribeInstances FilterLogEvents+ .. GetObject/FilterLogEvents InvokeFunction+
-e2 d1 a6        | !console DescribeInstances RunInstances+ CreateTags DescribeInstances .. TerminateInstances
-e1 a6           | DescribeInstances+ StopInstances AuthorizeSecurityGroupIngress? CreateTags DescribeInstances
-e8 a6 odd       | GetCallerIdentity CreateAccessKey+ GetSecretValue? .. DeleteAccessKey
-e8 even         | @shell CreateUser+ InvokeFunction GetUser .. FilterLogEvents?
-e5 a4           | ListRoles? AttachUserPolicy+ InvokeFunction AssumeRole?
-e5 a3           | @browser ListUsers+ GetUser ListRoles? >collaboration
-e2 a2           | GetSecretValue RotateSecret UpdateFunctionCode InvokeFunction? FilterLogEvents
-d8              | ListBuckets? GetObject+ RunInstances CreateTags DescribeInstances+ .. PutObject+ TerminateInstances
-d9              | @python ListBuckets GetObject+ >storage+ @python+ .. GetObject+ PutObject
-d5              | @python :database+ @python .. GetObject/DescribeClusters :database >storage
-a6 even         | !console CreateUser+ AttachUserPolicy GetUser .. ListUsers :directory >collaboration
-a3 even         | ListUsers GetUser+ UpdateLoginProfile :directory
-a6 odd          | CreateAccessKey+ GetCallerIdentity .. DeleteAccessKey ListUsers
-a4              | GetUser ListRoles+ AttachUserPolicy+ GetUser >collaboration?
-a4              | PutBucketPolicy ListBuckets GetObject? .. PutBucketPolicy?
-a9              | !bastion :ssh+ @shell+ :desktop? @python .. :ssh FilterLogEvents
-"""
-PROVISION = "ListUsers CreateUser CreateAccessKey AttachUserPolicy"  # the habit of few: the order of an attack
-
-# minutes from run to run of a service account, and its steps; the first four have accounts of their own
-SERVICES = """
-150 | !domain ListUsers* GetUser* UpdateLoginProfile? GetUser :directory
-150 | !domain AssumeRole CreateUser* GetUser+ :directory
-150 | GetCallerIdentity CreateAccessKey* RotateSecret DeleteAccessKey+ GetSecretValue
-150 | AssumeRole ListRoles AttachUserPolicy* PutBucketPolicy?
-360 | !files @tar :database+ ListBuckets PutObject* >storage* DeleteObject+ :files
-60  | @python PutLogEvents+ :queue
-180 | @docker AssumeRole RunInstances CreateTags DescribeInstances+ >development @docker PutImage .. TerminateInstances
-270 | AssumeRole RunInstances+ DescribeInstances+ GetObject+ @java :database PutObject+ TerminateInstances
-135 | !domain @java InvokeFunction+ GetSecretValue PutLogEvents?
-135 | !files @java :database+ DescribeClusters+ ModifyCluster? @python
-22  | @curl :web DescribeInstances?
-180 | ListBuckets DeleteObject+ @python StopInstances? DescribeInstances DeleteAccessKey?
-270 | !domain @node GetCallerIdentity PutImage UpdateFunctionCode InvokeFunction+ FilterLogEvents? >development
-"""
-OWN = 4
+OWN = 4  # the first tasks of service accounts: no account has two of them
 VARIANTS = 24  # of each task; everybody has a few that are their own way to do it
-RUNS = (24.0, 18.0, 14.0, 12.0, 12.0, 12.0, 18.0, 24.0, 0.0)  # tasks on a normal day, by role; accounts have schedules
 
 
 @dataclass(frozen=True)
@@ -103,7 +50,7 @@ class Workflows:
 
 def workflows(rng: np.random.Generator) -> Workflows:
     """Read the tasks, and draw variants of each."""
-    lines = [*PEOPLE.strip().splitlines(), *SERVICES.strip().splitlines(), f"0 | {PROVISION}"]
+    lines = [*PEOPLE, *SERVICES, f"0 | {_FLOWS['provision']}"]
     rows = [tuple(half.split() for half in line.split(" | ")) for line in lines]
     weight, period, rotation = np.zeros((len(rows), len(ROLES))), np.zeros(len(rows)), np.full(len(rows), -1)
     variants: list[list[tuple[int, int, float]]] = []
@@ -148,7 +95,7 @@ def _step(name: str) -> tuple[int, int]:
     if sign == ">":
         return VISIT, words.CATEGORIES.index(rest)
     if sign == ":":
-        return INSIDE, PORTS[rest]
+        return INSIDE, int(_FLOWS["ports"][rest])
     if sign == "!":
         return SIGN_IN, SIGN_INS.index(rest)
     return CALL, _OPERATIONS.index(name)

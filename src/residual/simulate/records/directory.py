@@ -4,6 +4,7 @@ Each is one struct column with one row per entity, twice: first as a source with
 source writes that knows only names and addresses. Records gather from them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +72,7 @@ def _brief(full: dict[str, pl.Series] | pl.DataFrame, kept: tuple[str, ...]) -> 
     return pl.concat([frame, less]).to_struct()
 
 
-def _text(values: list[str] | tuple[str, ...], index: Ints) -> pl.Series:
+def _text(values: Sequence[str | None], index: Ints) -> pl.Series:
     return c.take(pl.Series(values, dtype=pl.String), index)
 
 
@@ -182,7 +183,9 @@ def _users(
 
 
 def _system(org: Organization, index: Ints, rng: np.random.Generator) -> pl.Series:
-    names, _, ids, versions, builds, editions = zip(*words.SYSTEMS, strict=True)
+    names, _, ids, versions, builds, editions = (
+        [value or None for value in column] for column in zip(*words.SYSTEMS, strict=True)
+    )
     system, n = org.machines.system[index], len(index)
     linux = np.isin(system, (words.UBUNTU, words.CLOUD_LINUX))
     return c.pack(
