@@ -8,6 +8,8 @@ import jsonschema_rs
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ocsf_json_schema import OcsfJsonSchema, OcsfJsonSchemaEmbedded
 
 from residual.ocsf.schema import CLASSES, PROFILES, ocsf
@@ -139,6 +141,36 @@ def test_every_decision_of_an_injector_is_an_event_with_its_label() -> None:
     assert sorted(labels.select("time", "episode", "role").iter_rows()) == expected
     times = dict(pl.concat([t.select("metadata.uid", "time") for t in events.values()]).iter_rows())
     assert all(times[uid] == time for uid, time in labels.select("metadata.uid", "time").iter_rows())
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    users=st.integers(10, 14),
+    days=st.integers(1, 9),
+    seed=st.integers(0, 2**31),
+    episodes=st.sampled_from([0.0, 0.5, 20.0]),
+    hardness=st.floats(0, 1),
+)
+def test_rows_and_labels_agree_in_any_organization(
+    users: int, days: int, seed: int, episodes: float, hardness: float
+) -> None:
+    made = simulation(users=users, days=days, seed=seed, episodes=episodes, hardness=hardness)
+    day = made.day(days - 1)
+    rows = {name: flat(frame).select("metadata.uid", "time") for name, frame in day.events.items()}
+    assert all((frame["time"].diff().drop_nulls() >= 0).all() for frame in rows.values())
+    told = pl.concat(rows.values())
+    assert told["metadata.uid"].n_unique() == told.height
+    assert ((told["time"] - START) // DAY == days - 1).all()
+    joined = day.labels.join(told, on=["metadata.uid", "time"])
+    assert joined.height == day.labels.height == day.labels["metadata.uid"].n_unique()
+    inside = [(frame["time"] - START) // DAY == days - 1 for frame in made.plan.decisions.values()]
+    assert day.labels.height == sum(int(today.sum()) for today in inside)
+    normal = {group: frame.height for group, frame in normal_day(made.org, days - 1).items()}
+    assert told.height == sum(normal.values()) + day.labels.height
+    assert set(day.entities["episode"]) <= set(day.labels["episode"])
+    within = day.entities.join(episodes_of(day.labels), on="episode", suffix="_of_episode")
+    assert ((within["first"] >= within["first_of_episode"]) & (within["last"] <= within["last_of_episode"])).all()
+    assert (within["events"] <= within["events_of_episode"]).all()
 
 
 def test_what_an_episode_is_does_not_change_from_event_to_event() -> None:

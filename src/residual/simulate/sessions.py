@@ -21,6 +21,7 @@ WIRED, TUNNEL, REMOTE = range(3)  # ways into the network: a lease in the office
 WEB, HOST_LOGON, NETWORK = range(3)  # who gives ids to sessions
 RENEWED = 7  # days that a lease lasts
 HOMES = 16  # addresses of machines behind routers at home: many have the same
+BEHIND = 3  # people behind each address of the VPN, on average
 
 
 def mixed(*parts: Any) -> NDArray[np.uint64]:
@@ -83,7 +84,7 @@ def _pool(n: int) -> int:
 def pools(org: Organization) -> tuple[int, int, int]:
     """How many addresses there are: of the machines' own, for leases (in each of `RENEWED` groups), in the VPN."""
     owned = int((org.machines.owner >= 0).sum())
-    return len(org.machines.kind), _pool(owned // RENEWED + 1), _pool(len(org.people))
+    return len(org.machines.kind), _pool(owned // RENEWED + 1), len(org.people) // BEHIND
 
 
 def address(org: Organization, machine: Ints, time: Ints, *, inside: bool = False) -> Ints:
@@ -98,17 +99,10 @@ def address(org: Organization, machine: Ints, time: Ints, *, inside: bool = Fals
     day = session // SLOTS // len(org.people)
     group, number = machine % RENEWED, machine // RENEWED
     epoch = (day + group) // RENEWED
-    slope, shift = mixed(org.seed, 3, group, epoch), mixed(org.seed, 4, group, epoch)
-
-    def slot(slope: NDArray[np.uint64], shift: NDArray[np.uint64], number: Ints, size: int) -> Ints:
-        n = np.uint64(size)
-        return ((slope % (n - np.uint64(1)) + np.uint64(1)) * number.astype(np.uint64) + shift % n).astype(
-            np.int64
-        ) % size
-
-    lease = fixed + group * leases + slot(slope, shift, number, leases)
-    when = day // RENEWED
-    tunnel = slot(mixed(org.seed, 5, when), mixed(org.seed, 6, when), owner, tunnels)
+    slope, shift, size = mixed(org.seed, 3, group, epoch), mixed(org.seed, 4, group, epoch), np.uint64(leases)
+    slot = ((slope % (size - np.uint64(1)) + np.uint64(1)) * number.astype(np.uint64) + shift % size) % size
+    lease = fixed + group * leases + slot.astype(np.int64)
+    tunnel = (mixed(org.seed, 5, day // RENEWED, owner) % np.uint64(tunnels)).astype(np.int64)
     home = (mixed(org.seed, 7, owner) % np.uint64(HOMES)).astype(np.int64)
     first = fixed + RENEWED * leases
     moving = np.select([way == WIRED, (way == TUNNEL) | inside], [lease, first + tunnel], first + tunnels + home)

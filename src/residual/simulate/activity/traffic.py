@@ -74,12 +74,15 @@ def _people(org: Organization, day: int, work: pl.DataFrame, rng: np.random.Gene
 
 
 def _hosts(org: Organization, day: int, rng: np.random.Generator) -> pl.DataFrame:
-    """Databases, replication, builds and backups: half of the connections carry megabytes."""
+    """Databases, builds, backups: most connections carry megabytes. Applications call what they need."""
     hosts = org.machines.of(HOST, INSTANCE)
     machine = np.repeat(hosts, rng.poisson(48, len(hosts)))
     n = len(machine)
     inside = rng.random(n) < 0.65
     target = np.where(inside, choose(org, machine, own(org), rng), choose(org, machine, saas(org, day), rng))
+    needed = np.full(len(org.machines.kind), -1)  # what the application on a host depends on
+    needed[org.applications] = np.searchsorted(org.targets.machine[own(org)], org.applications[org.needs])
+    target = np.where(inside & (needed[machine] >= 0) & (rng.random(n) < 0.3), needed[machine], target)
     bulk = rng.random(n) < 0.85
     out = np.where(bulk, rng.lognormal(14.3, 1.5, n), rng.lognormal(7.4, 1.3, n))
     back = np.where(bulk, rng.lognormal(9.5, 1.5, n), rng.lognormal(8.6, 1.6, n))

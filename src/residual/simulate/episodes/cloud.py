@@ -21,7 +21,7 @@ def callers(org: Organization) -> Floats:
     """A chance for each person: those are likelier who make all four calls more often, if never in this order."""
     use = np.min([org.habits @ org.workflows.uses(k) for k in words.PERSISTENCE], axis=0)
     use[org.provisioners], use[org.users :] = 0, 0
-    return use / use.sum()
+    return np.sqrt(use) / np.sqrt(use).sum()
 
 
 def persistence(ref: Reference, start: int, rng: np.random.Generator, actor: int) -> Frames:

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from residual.simulate.activity.work import own, saas
-from residual.simulate.calendar import HOUR, SECOND
+from residual.simulate.calendar import DAY, HOUR, SECOND
 from residual.simulate.episodes.reference import Frames, Reference, day_of, spaced
 from residual.simulate.organization import ENGINEER, HOST, LAPTOP, SCANNER, Ints
 
@@ -12,8 +12,8 @@ from residual.simulate.organization import ENGINEER, HOST, LAPTOP, SCANNER, Ints
 def exfiltration(ref: Reference, start: int, rng: np.random.Generator, actor: int) -> Frames:
     """1.5 to 3 times the machine's own 95th percentile day, in up to 20 sessions to one SaaS host."""
     sessions = int(rng.integers(5, 8)) if ref.hardness < 0.5 else int(rng.integers(16, 21))
-    laptops = ref.org.machines.of(LAPTOP)
-    light = laptops[ref.sent[laptops] <= np.quantile(ref.sent[laptops], 0.7)]
+    kind = ref.org.machines.of(LAPTOP if rng.random() < 0.7 else HOST)
+    light = kind[ref.sent[kind] <= np.quantile(ref.sent[kind], 0.7)]
     seen = pl.col("machine").is_in(light.tolist())
     machine = int(ref.org.people.machine[actor] if actor >= 0 else ref.rows("traffic", seen, 1, rng)["machine"][0])
     used = pl.col("target").is_in(saas(ref.org, day_of(start)).tolist())
@@ -64,13 +64,17 @@ def scan(ref: Reference, start: int, rng: np.random.Generator, actor: int) -> Fr
 
 
 def inventory(ref: Reference, start: int, rng: np.random.Generator, _: int) -> Frames:
-    """The vulnerability scanner takes a slow look; or a new job on a host, or an engineer's script, at one service."""
+    """The vulnerability scanner takes a slow look; or an engineer's script, or for three days a new job on a host."""
     org, gap = ref.org, float(rng.uniform(20, 90))
-    targets = rng.permutation(own(org))[: int(rng.integers(20, 61))]
-    if rng.random() < 1 / 3:
+    targets, which = rng.permutation(own(org))[: int(rng.integers(20, 61))], rng.integers(3)
+    if which == 0:
         return _probes(ref, start, int(org.machines.of(SCANNER)[0]), targets, 0.6, gap, rng)
     port = org.targets.port[own(org)]
-    same = rng.permutation(own(org)[port == np.bincount(port).argmax()])
-    engineer = org.people.machine[rng.choice(np.flatnonzero(org.people.role == ENGINEER))]
-    machine = int(engineer if rng.random() < 0.5 else rng.choice(org.machines.of(HOST)))
-    return _probes(ref, start, machine, same[:60], 1.0, gap, rng)
+    same = rng.permutation(own(org)[port == np.bincount(port).argmax()])[:60]
+    people = np.flatnonzero(org.people.role == ENGINEER)
+    machine = int(rng.choice(org.people.machine[people] if which == 1 else org.machines.of(HOST)))
+    runs = [
+        _probes(ref, start + day * DAY, machine, same, 1.0, gap, rng)["traffic"]
+        for day in range(1 if which == 1 else 3)
+    ]
+    return {"traffic": pl.concat(runs)}
