@@ -33,8 +33,8 @@ def _portal(ref: Reference, n: int, rng: np.random.Generator) -> pl.DataFrame:
 
 def _victim(ref: Reference, start: int, rng: np.random.Generator, *, working: bool) -> int:
     """Somebody with much work in the cloud who works at this time, or who does not, while others do."""
-    people = ref.rows("calls", pl.col("user") < ref.org.users, 40, rng)["user"].unique().to_numpy()
-    return ref.working(rng.permutation(people), start, now=working)
+    people = ref.rows("calls", pl.col("user") < ref.org.users, 40, rng)["user"].unique(maintain_order=True).to_numpy()
+    return ref.working(people, start, now=working)
 
 
 def _as_user(ref: Reference, user: int, device: int, task: int, time: Ints, rng: np.random.Generator) -> Frames:
@@ -95,12 +95,14 @@ def impossible(ref: Reference, start: int, rng: np.random.Generator, _: int) -> 
     if which == 1:  # a portal on the internet sees an address from inside
         row = ref.at_work("sign_ins", ~OUTSIDE & (pl.col("user") < ref.org.users), 1, start, rng)
         return {"sign_ins": row.with_columns(time=pl.lit(start), service=_portal(ref, 1, rng)["service"])}
-    ours = pl.col("target").is_in(np.flatnonzero(ref.org.targets.machine >= 0).tolist())
-    if rng.random() < 0.5:  # a phone, which has no way in, reaches a host inside
-        phones = pl.col("machine").is_in(ref.org.machines.of(PHONE).tolist())
-        row, phone = (ref.rows("traffic", rows & (pl.col("machine") >= 0), 1, rng) for rows in (ours, phones))
-        return {"traffic": row.with_columns(time=pl.lit(start), machine=pl.lit(phone["machine"][0]))}
-    row = ref.rows("traffic", ~ours & (pl.col("machine") >= 0), 1, rng)  # a database's port on a public host
+    phone = pl.col("machine").is_in(ref.org.machines.of(PHONE).tolist())
+    if rng.random() < 0.5:  # a phone reports to a host that only agents on laptops and hosts report to
+        reported = [words.CATEGORIES.index(name) for name in ("telemetry", "update")]
+        hosts = np.flatnonzero(np.isin(ref.org.targets.category, reported)).tolist()
+        row, report = (ref.rows("traffic", rows, 1, rng) for rows in (phone, pl.col("target").is_in(hosts)))
+        return {"traffic": row.with_columns(time=pl.lit(start), target=pl.lit(report["target"][0]))}
+    ours = np.flatnonzero(ref.org.targets.machine >= 0).tolist()  # a database's port on a public host
+    row = ref.rows("traffic", ~pl.col("target").is_in(ours) & (pl.col("machine") >= 0), 1, rng)
     port = ref.rows("traffic", pl.col("port").is_in([445, 3389, 5432, 9092, 389]), 1, rng)["port"][0]
     return {"traffic": row.with_columns(time=pl.lit(start), port=pl.lit(port))}
 

@@ -12,8 +12,8 @@ from residual.simulate.organization import ENGINEER, HOST, LAPTOP, SCANNER, Ints
 def exfiltration(ref: Reference, start: int, rng: np.random.Generator, actor: int) -> Frames:
     """1.5 to 3 times the machine's own 95th percentile day, in up to 20 sessions to one SaaS host."""
     sessions = int(rng.integers(5, 8)) if ref.hardness < 0.5 else int(rng.integers(16, 21))
-    kind = ref.org.machines.of(LAPTOP if rng.random() < 0.7 else HOST)
-    light = kind[ref.sent[kind] <= np.quantile(ref.sent[kind], 0.7)]
+    laptops = ref.org.machines.of(LAPTOP)
+    light = laptops[ref.sent[laptops] <= np.quantile(ref.sent[laptops], 0.7)]
     seen = pl.col("machine").is_in(light.tolist())
     machine = int(ref.org.people.machine[actor] if actor >= 0 else ref.rows("traffic", seen, 1, rng)["machine"][0])
     used = pl.col("target").is_in(saas(ref.org, day_of(start)).tolist())

@@ -144,7 +144,7 @@ def _users(
 ) -> pl.Series:
     n, role = len(org.people), org.people.role
     person = role != SERVICE
-    apps = [f"svc-{words.APPLICATIONS[k % len(words.APPLICATIONS)]}-{k}" for k in range(n)]
+    apps = [f"{words.APPLICATIONS[k % len(words.APPLICATIONS)]}-svc-{k}" for k in range(n)]
     login = [
         f"{words.GIVEN[g][0].lower()}{words.FAMILY[f].lower()}{k}" if p else apps[k]
         for k, (g, f, p) in enumerate(zip(given, family, person, strict=True))
