@@ -17,7 +17,7 @@ from residual.simulate.seeds import generator
 
 EPISODES = 5.0  # of each type, per 1,000 days of a user
 REALISTIC = 0.32  # two episodes a week among 80 people
-ROWS = 100_000  # events that are dressed at once, which bounds the memory
+ROWS = 50_000  # events that are dressed at once, which bounds the memory
 LABELS = dict.fromkeys(
     ["metadata.uid", "time", "episode", "type", "attack", "kind", "twin", "campaign", "role"], pl.String
 ) | {"time": pl.Int64, "twin": pl.Boolean}

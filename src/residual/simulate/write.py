@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from residual.ocsf.ahead import ahead
 from residual.simulate.calendar import DAY, START
 from residual.simulate.simulation import EPISODES, episodes_of, simulation, took_part
 from residual.storage import write_atomically
@@ -53,10 +54,10 @@ def simulate(
     whole = simulation(users=users, days=days, seed=seed, episodes=episodes, hardness=hardness)
     labels, entities = [], []
     counts: dict[str, int] = {}
-    for day in range(days):
+    for day, parts in enumerate(ahead(map(whole.parts, range(days)))):
         date = datetime.fromtimestamp((START + day * DAY) / 1000, UTC).strftime("%Y%m%d")
         numbers: dict[str, int] = {}
-        for part in whole.parts(day):
+        for part in parts:
             labels.append(part.labels)
             entities.append(part.entities)
             if part.events.height == 0:
