@@ -248,7 +248,6 @@ def _machines(rng: np.random.Generator, people: People, users: int, hosts: int, 
     phones = int((people.phone >= 0).sum())
     kind = np.repeat([LAPTOP, PHONE, HOST, INSTANCE, SCANNER], [users, phones, hosts, instances, 1])
     n = len(kind)
-
     mixtures = {
         LAPTOP: ([words.WINDOWS, words.MACOS, words.UBUNTU], [0.55, 0.3, 0.15]),
         PHONE: ([words.IOS, words.ANDROID], [0.6, 0.4]),

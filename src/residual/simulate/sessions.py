@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from residual.simulate.calendar import DAY, HOUR, START
 from residual.simulate.organization import LAPTOP, MOBILE, PHONE, SERVICE, VPN, Floats, Ints, Organization
 
-SLOTS = (
-    24  # sessions on a day: a person's before and after lunch, at other times, and on the phone; an account's, by hour
-)
+# Sessions on a day: a person's before and after lunch, at other times, and on the phone; an account's, by hour.
+SLOTS = 24
 OTHER, ON_PHONE = 2, 3
 STRANGE = 1 << 40  # sessions from here on are attempts, or somebody else's
 WIRED, TUNNEL, REMOTE = range(3)  # ways into the network: a lease in the office, the VPN, or none

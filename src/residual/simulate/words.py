@@ -18,7 +18,7 @@ CATEGORIES, NETWORKS, API_REGIONS, APPLICATIONS, ERRORS = (
     tuple(_WORDS[name].split()) for name in ("categories", "networks", "api_regions", "applications", "errors")
 )
 CITIES, SYSTEMS, ROLES, PROGRAMS = (tuple(_WORDS[name]) for name in ("cities", "systems", "roles", "programs"))
-PROVIDERS = tuple(_WORDS["providers"])
+PROVIDERS, BROWSERS, AGENTS = (tuple(_WORDS[name]) for name in ("providers", "browsers", "agents"))
 WINDOWS, MACOS, UBUNTU, SERVER, CLOUD_LINUX, IOS, ANDROID = range(len(SYSTEMS))
 TOOLS = sorted({tool for row in PROGRAMS for tool in row[5].split()})
 

@@ -25,17 +25,10 @@ def _for_tool(tool: str, system: int) -> list[int]:
 RUNS_ON = [[k for k, row in enumerate(words.PROGRAMS) if system in row[4]] or [0] for system in range(7)]
 _FOR_TOOL = np.array([[_for_tool(tool, system) for system in range(7)] for tool in words.TOOLS])
 # What runs on a system whether or not anybody works.
-_DAEMONS = tuple(
-    np.array(
-        [
-            k
-            for k, row in enumerate(words.PROGRAMS)
-            if system in row[4] and row[1] in ("services.exe", "systemd", "cron")
-        ]
-        or [_NAMES.index("mdworker")]
-    )
-    for system in range(len(words.SYSTEMS))
-)
+_DAEMONS = [
+    [k for k in runs if words.PROGRAMS[k][1] in ("services.exe", "systemd", "cron")] or [_NAMES.index("mdworker")]
+    for runs in RUNS_ON
+]
 
 
 def normal(org: Organization, day: int, work: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
@@ -52,7 +45,7 @@ def normal(org: Organization, day: int, work: pl.DataFrame, rng: np.random.Gener
     )
     for kind, pool in enumerate(_DAEMONS):
         here = n + np.flatnonzero(system[n:] == kind)
-        program[here] = pool[(machine[here] + rng.geometric(0.4, len(here))) % len(pool)]
+        program[here] = np.array(pool)[(machine[here] + rng.geometric(0.4, len(here))) % len(pool)]
     time = np.concatenate([steps["time"].to_numpy(), times(org, day, idle, rng)])
     seconds = rng.lognormal(4, 2, len(time))
     table = decisions(time=time, user=user, machine=machine, program=program, action=LAUNCH, seconds=seconds)

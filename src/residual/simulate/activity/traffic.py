@@ -96,8 +96,6 @@ def _telemetry(org: Organization, day: int, rng: np.random.Generator) -> pl.Data
     """Agents and updaters report to one host each, every 18 minutes to 5 hours with jitter, always much the same."""
     category = [words.CATEGORIES.index(name) for name in ("telemetry", "update")]
     pool = np.flatnonzero(np.isin(org.targets.category, category) & (org.targets.since == 0))
-    if len(pool) == 0:
-        pool = saas(org, 0)
     chosen = np.concatenate([org.machines.of(LAPTOP, HOST, INSTANCE)] * 2)
     laptop = org.machines.kind[chosen] == LAPTOP
     period = np.where(laptop, 1.5, 5) * (12 + 48 * ((chosen * 13 % 17) / 16)) * MINUTE

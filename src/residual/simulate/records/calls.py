@@ -7,9 +7,9 @@ from residual.simulate import words
 from residual.simulate.activity.calls import BROWSER, FINE
 from residual.simulate.organization import SERVICE, Organization
 from residual.simulate.records import columns as c
-from residual.simulate.records.agents import browser
 from residual.simulate.records.directory import Directory
 from residual.simulate.records.header import Facts, Source, flags, header, plus
+from residual.simulate.records.sensors import browser
 from residual.simulate.sessions import WEB, open_session, session_uid
 from residual.simulate.sessions import address as addresses
 
@@ -20,12 +20,6 @@ SOURCES = (
 )
 ERRORS = ("", "AccessDenied", "ThrottlingException", "ResourceNotFoundException")
 _HTTP = np.array([200, 403, 429, 404])
-AGENTS = (
-    "",
-    "aws-cli/2.15 Python/3.11",
-    "Boto3/1.34 Python/3.11",
-    "HashiCorp Terraform/1.7 (+https://www.terraform.io)",
-)
 
 
 def records(core: pl.DataFrame, org: Organization, entities: Directory, rng: np.random.Generator) -> pl.DataFrame:
@@ -56,7 +50,7 @@ def records(core: pl.DataFrame, org: Organization, entities: Directory, rng: np.
     service = c.take(pl.Series(services), operation)
     resource = pl.Series(get["resource"]).cast(pl.String)
     agent = get["agent"]
-    both_agents = pl.DataFrame({"b": browser(org, machine, rng), "a": c.take(pl.Series(AGENTS), agent)})
+    both_agents = pl.DataFrame({"b": browser(org, machine, rng), "a": c.take(words.AGENTS, agent - 1)})
     agents = both_agents.select(pl.when(pl.Series(agent == BROWSER)).then("b").otherwise("a").alias("a"))["a"]
     begun = get["time"] - rng.integers(0, 3 * 3_600_000, n)
     item = c.pack(

@@ -86,11 +86,7 @@ def directory(org: Organization) -> Directory:
     rng = generator(org.seed, "directory")
     company = f"{words.COMPANY[rng.integers(len(words.COMPANY))]} {words.TRADE[rng.integers(len(words.TRADE))]}"
     domain = company.lower().replace(" ", "-") + ".example"
-    given, family = (
-        rng.integers(0, len(words.GIVEN), len(org.people)),
-        rng.integers(0, len(words.FAMILY), len(org.people)),
-    )
-    users = _users(org, rng, company, domain, given, family)
+    users = _users(org, rng, company, domain)
     names = users.struct.field("name").head(len(org.people))
     hostnames = _hostnames(org, rng, domain)
     subnet = rng.integers(0, len(words.NETWORKS), len(org.machines.kind))
@@ -119,17 +115,17 @@ def directory(org: Organization) -> Directory:
         hosts=hosts,
         clouds=_clouds(rng, company),
         names=pl.Series(popular),
-        parents=pl.Series(
-            [f"{a}{b}.{c}.example" for a, b, c in zip(*_parents(rng, len(org.names.parents)), strict=True)]
-        ),
+        parents=_parents(rng, len(org.names.parents)),
     )
 
 
-def _parents(rng: np.random.Generator, n: int) -> tuple[list[str], list[int], list[str]]:
-    second = ("edge", "cdn", "sig", "rep", "live")
-    picks = rng.permutation(len(words.SAAS_STEMS) * 20)[:n] if n <= len(words.SAAS_STEMS) * 20 else np.arange(n)
-    stems = [words.SAAS_STEMS[k % len(words.SAAS_STEMS)] for k in picks]
-    return stems, [int(k) // len(words.SAAS_STEMS) for k in picks], [second[k] for k in rng.integers(0, 5, n)]
+def _parents(rng: np.random.Generator, n: int) -> pl.Series:
+    stems, seconds = words.SAAS_STEMS, ("edge", "cdn", "sig", "rep", "live")
+    picks = rng.permutation(len(stems) * 20)[:n] if n <= len(stems) * 20 else np.arange(n)
+    second = rng.integers(0, 5, n)
+    return pl.Series(
+        [f"{stems[k % len(stems)]}{k // len(stems)}.{seconds[j]}.example" for k, j in zip(picks, second, strict=True)]
+    )
 
 
 def _hostnames(org: Organization, rng: np.random.Generator, domain: str) -> pl.Series:
@@ -139,9 +135,8 @@ def _hostnames(org: Organization, rng: np.random.Generator, domain: str) -> pl.S
     return pl.Series([f"{p}-{k}.corp.{domain}" for p, k in zip(prefix, number, strict=True)])
 
 
-def _users(
-    org: Organization, rng: np.random.Generator, company: str, domain: str, given: Ints, family: Ints
-) -> pl.Series:
+def _users(org: Organization, rng: np.random.Generator, company: str, domain: str) -> pl.Series:
+    given, family = (rng.integers(0, len(names), len(org.people)) for names in (words.GIVEN, words.FAMILY))
     n, role = len(org.people), org.people.role
     person = role != SERVICE
     apps = [f"{words.APPLICATIONS[k % len(words.APPLICATIONS)]}-svc-{k}" for k in range(n)]

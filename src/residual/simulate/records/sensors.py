@@ -1,12 +1,19 @@
-"""What sensors on machines and on the wire know of the machine, the program and the person behind an event."""
+"""What sensors and servers know of the machine, the browser, the program and the person behind an event."""
 
 import numpy as np
 import polars as pl
 
+from residual.simulate import words
 from residual.simulate.organization import PHONE, Ints, Organization
 from residual.simulate.records import columns as c
 from residual.simulate.records.directory import Directory
 from residual.simulate.sessions import HOST_LOGON, open_session, session_uid
+
+
+def browser(org: Organization, machine: Ints, rng: np.random.Generator) -> pl.Series:
+    """The browser of each machine's system; any of them where the machine is not known (-1)."""
+    system = np.where(machine >= 0, org.machines.system[machine], rng.integers(0, len(words.BROWSERS), len(machine)))
+    return c.take(words.BROWSERS, system)
 
 
 def hostname(entities: Directory, machine: Ints, named: c.Mask, rng: np.random.Generator) -> pl.Series:

@@ -6,9 +6,9 @@ import polars as pl
 from residual.simulate.activity.sign_ins import OUTCOMES, SUCCESS
 from residual.simulate.organization import BASTION, CONSOLE, DOMAIN, FILES, GATEWAY, PHONE, SINGLE_SIGN_ON, Organization
 from residual.simulate.records import columns as c
-from residual.simulate.records.agents import browser
 from residual.simulate.records.directory import Directory
 from residual.simulate.records.header import Facts, Source, flags, header, plus
+from residual.simulate.records.sensors import browser
 from residual.simulate.sessions import HOST_LOGON, NETWORK, WEB, address, open_session, session_uid
 
 SOURCES = (
