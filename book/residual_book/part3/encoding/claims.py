@@ -68,8 +68,8 @@ def on_encodings(organizations: Sequence[Measured]) -> None:
         verdict=extended("born2010", "abstract", "letters of domain names are as unevenly frequent as those of a language, and those of tunnels more even"),
     )  # fmt: skip
     check(
-        "encoding-entropy-tunnels", holds=tunnels.high < 0.6, value=tunnels, unit="AUC",
-        statement="Among the other names that machines make in our simulation, entropy does not single out those of tunnels: the AUC is below 0.6.",
+        "encoding-entropy-tunnels", holds=tunnels.high < 0.7, value=tunnels, unit="AUC",
+        statement="Among the other names that machines make in our simulation, entropy does not single out those of tunnels: the AUC is below 0.7.",
         verdict=scoped("born2010", "abstract", "tunnels stand out by the frequencies of their letters, beside names of legitimate domains"),
     )  # fmt: skip
     check(
@@ -80,6 +80,11 @@ def on_encodings(organizations: Sequence[Measured]) -> None:
     check(
         "encoding-foresight", holds=rise.low > 0, value=rise, unit="of AUC more",
         statement="Counted over the whole table, the first events of attacks are found with a higher AUC than from the past alone, in the mean over six types.",
+        verdict=extended("kaufman2012", "section 3", "calls information leakage that is not there yet when the prediction is made"),
+    )  # fmt: skip
+    check(
+        "encoding-leak-context", holds=context.low > 0, value=context, unit="of AUC more",
+        statement="Context counted over the whole table, future and past, raises the AUC of the same detector on paper.",
         verdict=extended("kaufman2012", "section 3", "calls information leakage that is not there yet when the prediction is made"),
     )  # fmt: skip
     check(
