@@ -32,6 +32,7 @@ ROUNDS = {
     "replication-2.json": tuple(range(110, 120)),
     "replication-3.json": tuple(range(120, 130)),
     "replication-4.json": tuple(range(130, 140)),
+    "replication-5.json": tuple(range(140, 150)),
 }
 HELD, FAILED = "held on fresh seeds", "did not hold on fresh seeds"
 RECORDED, SEEDLESS = "recorded", "does not depend on seeds"
@@ -201,13 +202,13 @@ def recorded(out: Path, seeds: Sequence[int] | None = None) -> list[PageRun]:
 def entries(results: Path) -> dict[str, Entry]:
     """The entries recorded in the folder `results` by the claim's id; none where nothing is recorded yet.
 
-    A later round counts for what has changed since, and where a claim with the same words and rule did not hold.
+    The last round counts, for the data of a page may have changed; but words and a rule that once did not hold stay so.
     """
     known: dict[str, Entry] = {}
     for file in ROUNDS:
         for entry in _entries(results / file):
             before = known.get(entry.id)
-            if before is None or (before.statement, before.rule) != (entry.statement, entry.rule) or not entry.held:
+            if before is None or before.held or (before.statement, before.rule) != (entry.statement, entry.rule):
                 known[entry.id] = entry
     return known
 

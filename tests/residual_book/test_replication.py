@@ -144,6 +144,12 @@ def test_a_claim_tried_twice_must_hold_twice(
     assert not replication.entries(tmp_path)["part1-one"].held
 
 
+def test_of_two_times_that_a_claim_held_the_last_counts(book: Book, measured: list[str], tmp_path: Path) -> None:
+    record(tmp_path / replication.FIRST, names=["part1/one"])
+    record(tmp_path / "replication-2.json", names=["part1/one"], seeds=(50, 51))
+    assert replication.entries(tmp_path)["part1-one"].value == 50.0
+
+
 def test_other_seeds_need_another_file(book: Book, measured: list[str], tmp_path: Path) -> None:
     out = tmp_path / "replication.json"
     record(out)
