@@ -60,21 +60,22 @@ def training(runs: Sequence[Training]) -> Drawing:
     """Left: losses of one seed by step, one line per way. Right: the largest difference of all seeds between two ways."""
     drawing, (left, right) = figure(2, height=3.4)
     steps = range(1, len(runs[0].torch) + 1)
-    for losses, color, style, width, label in (
+    for losses, color, style, width, label in (  # the dashes of one in the gaps of the other
         (runs[0].torch, INK, "-", 3.5, "PyTorch"),
-        (runs[0].jax, JAX.color, "--", 2.2, "JAX, one device"),
-        (runs[0].sharded, SHARDED, ":", 2.2, "JAX, four devices"),
+        (runs[0].jax, JAX.color, (0, (3, 5)), 2.2, "JAX, one device"),
+        (runs[0].sharded, SHARDED, (4, (3, 5)), 2.2, "JAX, four devices"),
     ):
-        left.plot(steps, losses, style, color=color, linewidth=width, label=label)
+        left.plot(steps, losses, linestyle=style, color=color, linewidth=width, label=label)
     left.set(title="One seed's losses", xlabel="step", ylabel="loss", ylim=(0, None))
     left.legend()
-    for apart, color, label in (
-        ([np.subtract(run.torch, run.exact) for run in runs], ROUNDING.color, "PyTorch, float32 and float64"),
-        ([np.subtract(run.torch, run.jax) for run in runs], JAX.color, "PyTorch and JAX"),
-        ([np.subtract(run.jax, run.sharded) for run in runs], SHARDED, "one device and four"),
+    for apart, color, style, width, label in (  # wide under narrow, for the first two lie on each other
+        ([np.subtract(run.torch, run.exact) for run in runs], ROUNDING.color, "o-", 4, "PyTorch, float32 and float64"),
+        ([np.subtract(run.torch, run.jax) for run in runs], JAX.color, "s--", 2, "PyTorch and JAX"),
+        ([np.subtract(run.jax, run.sharded) for run in runs], SHARDED, "D-", 2, "one device and four"),
     ):
         # Losses that are equal to the last bit have no place on a logarithmic axis: drawn at its foot.
-        right.plot(steps, np.maximum(np.abs(apart).max(0), 1e-8), "o-", color=color, markersize=4, label=label)
+        differences, size = np.maximum(np.abs(apart).max(0), 1e-8), 2 + 1.2 * width
+        right.plot(steps, differences, style, color=color, linewidth=width, markersize=size, label=label)
     right.set(title="Largest difference of all seeds", xlabel="step", ylabel="difference of the loss", yscale="log")
     right.set_ylim(5e-9, 30)
     for axes in (left, right):

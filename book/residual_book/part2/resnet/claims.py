@@ -63,7 +63,7 @@ def on_family(variants: Mapping[str, Variant]) -> None:
         verdict=confirmed("araujo2019", "equation for a single path", "the view widens with windows and strides, not with layers"),
     )  # fmt: skip
     check(
-        "resnet-even-work", holds=len(set(without_stride)) == 1, value=max(without_stride) / min(without_stride), unit="times, most over least",
+        "resnet-even-work", holds=len(set(without_stride)) == 1, value=max(without_stride) / min(without_stride), unit="is the ratio of the most to the least",
         statement="In ResNet-34, the second 3x3 convolution of a block takes the same multiply-adds in every stage.",
         verdict=confirmed("he2015", "section 3.3", "channels double where the map is halved, so that each layer takes as long"),
     )  # fmt: skip

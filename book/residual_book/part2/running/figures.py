@@ -47,24 +47,25 @@ def speeds(measured: Sequence[Speed]) -> Drawing:
 
 
 def speed_table(measured: Sequence[Speed]) -> Markdown:
-    """One row per way and number of threads, one column per net and batch; the fastest of each column is bold."""
+    """One row per way under each number of threads, one column per net and batch; the fastest of each is bold."""
     columns = list(dict.fromkeys((s.net, s.network, s.images) for s in measured))
     cells = {(s.arm, s.threads, s.net, s.images): s for s in measured}
     rows = []
     for threads in sorted({s.threads for s in measured}):
+        rows.append([f"*{threads} thread{'s' if threads > 1 else ''}*", *[""] * len(columns)])
         for arm in dict.fromkeys(s.arm for s in measured):
-            row = [arm, threads]
+            row = [arm]
             for net, _, images in columns:
                 s = cells.get((arm, threads, net, images))
                 row.append("" if s is None else _cell(s, best=s == fastest(measured, net, images, threads)))
             rows.append(row)
-    heads = [f"{network}, {images} image{'s' if images > 1 else ''}" for _, network, images in columns]
-    return table(["Way", "Threads", *heads], rows)
+    heads = [f"{network},<br>{images} image{'s' if images > 1 else ''}" for _, network, images in columns]
+    return table(["Way", *heads], rows)
 
 
 def _cell(speed: Speed, *, best: bool) -> str:
     if speed.arm == speed.peer:
         return f"{speed.median_ms:.0f} ms"
     ratio = speed.times_as_fast
-    text = f"{ratio.estimate:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+    text = f"{ratio.estimate:.2f}<br>({ratio.low:.2f} to {ratio.high:.2f})"  # on two lines, for the column is narrow
     return f"**{text}**" if best else text
