@@ -106,12 +106,12 @@ def _prose_lines(text: str) -> Iterator[tuple[int, str]]:
             if holds and directive != "figure":
                 yield number, fence[3]
                 yield number, ""
+        elif caption >= 0 and (more := re.match(r"\s*:?\s+(?=\S)", line)) and more.end() > caption:
+            yield number, line[more.end() :]
         elif closing and option:  # of a directive, or of a code cell: `:caption: ...` and `:    caption: |`
             yield number, ""
             caption = option.start(1) if option[1] in ("caption", "alt") else -1
             yield number, option[2] if caption >= 0 else ""
-        elif caption >= 0 and (more := re.match(r"\s*:?\s+(?=\S)", line)) and more.end() > caption:
-            yield number, line[more.end() :]
         elif prose and not formula and not line.strip().startswith("$$") and not _BOUNDARY.match(line):
             yield number, line
         else:

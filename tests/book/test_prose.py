@@ -58,6 +58,7 @@ from prose import typed_measurements
         ("```{literalinclude} a.py\n:caption: It takes 12 s\n```", "12 s"),
         ("```{list-table}\n:header-rows: 1\n\n* - a\n  - 12 %\n```", "12 %"),
         ("```{code-cell}\n:mystnb:\n:  figure:\n:    caption: It falls to 0.41.\n\nx = 1\n```", "0.41"),
+        ("```{code-cell}\n:mystnb:\n:  figure:\n:    caption: |\n:      Loss: it falls to 0.41.\n\nx = 1\n```", "0.41"),
         (
             "```{code-cell}\n:mystnb:\n:  figure:\n:    caption: |\n:      It falls\n:      to 0.41.\n\nx = 1\n```",
             "0.41",
