@@ -158,6 +158,14 @@ def normalized_steps(out: Out, workers: Workers = 2) -> None:
 
 
 @app.command()
+def bar(out: Out, seeds: Seeds = "50,51,52,53,54") -> None:
+    """Record what rivals find in organizations, within a budget of alerts; given again, go on where it was stopped."""
+    from residual_book.part3.bar import experiment
+
+    experiment.record(out, _integers("seeds", seeds))
+
+
+@app.command()
 def replicate(
     out: Out,
     pages: Annotated[

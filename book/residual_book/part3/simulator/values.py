@@ -3,24 +3,17 @@
 Told in `book/part3/simulator.md`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from residual_book.organizations import Tables, raw_columns
-from residual_book.part3.simulator.columns import Means, episode_means
+from residual.simulate.simulation import NAMED
+from residual_book.evaluation.watched import entity
+from residual_book.organizations import Mask, Tables
+from residual_book.part3.simulator.columns import Ints, Means, Ranks, episode_means
 
-# Users, addresses and devices of each class; trivial detectors count the events of the first.
-ENTITIES = {
-    "authentication": ("user.name", "src_endpoint.ip", "device.hostname"),
-    "network_activity": ("src_endpoint.ip", "dst_endpoint.ip"),
-    "dns_activity": ("src_endpoint.ip",),
-    "api_activity": ("actor.user.name", "src_endpoint.ip"),
-    "process_activity": ("device.hostname",),
-    "application_error": ("actor.app_name",),
-}
 CHANCE = 1e-3
 NEEDED = 3  # episodes
 # What is drawn at random for every event: ids, ports, hashes, delays of the pipeline.
@@ -39,39 +32,51 @@ class OnlyAttacks:
     episodes: int  # how many show it; one alone may be chance
 
 
-def only_attacks(organizations: Iterable[Tables]) -> list[OnlyAttacks]:
-    """What `NEEDED` or more episodes show, in any one organization, and no benign event there.
+def only_attacks(tables: Tables, ranked: Mapping[str, Ranks]) -> list[OnlyAttacks]:
+    """What `NEEDED` or more episodes of an organization show, and no benign event.
 
     Of thousands of rare values and patterns a few are met in attacks alone by chance. Only what chance would give
     fewer than `CHANCE` times in a column is reported.
     """
-    return [
-        OnlyAttacks(name, column, what, str(value)[:60], episodes)
-        for tables in organizations
-        for name, table in tables.items()
-        if table["label.attack"].any()
-        for column, what, values in _views(table)
-        for value, episodes in _exclusive(values, table["label.attack"], table["label.episode"])
-    ]
+    leaks = []
+    for name, table in tables.items():
+        attack = table["label.attack"].to_numpy()
+        _, episode = np.unique(table["label.episode"].to_numpy()[attack], return_inverse=True)
+        for column, what, code, texts in _views(table, ranked[name]) if attack.any() else ():
+            for k, episodes in _exclusive(code, attack, episode):
+                leaks.append(OnlyAttacks(name, column, what, str(texts(k))[:60], episodes))
+    return leaks
 
 
-def _views(table: pl.DataFrame) -> Iterator[tuple[str, str, pl.Series]]:
-    """Column, what is looked at in it, and that of each event."""
-    columns, benign = raw_columns(table), ~table["label.attack"]
+def _views(table: pl.DataFrame, ranked: Ranks) -> Iterator[tuple[str, str, Ints, Callable[[int], object]]]:
+    """Column, what is looked at in it, that of each event as a number (0 for nothing), and what the numbers mean."""
+    benign = ~table["label.attack"].to_numpy()
     # A number for each pattern of nulls: random weights make two patterns differ.
-    weights = np.random.default_rng(0).integers(0, 2**62, len(columns))
-    yield "", "nulls", pl.Series(table.select(pl.col(columns).is_null()).to_numpy().astype(np.int64) @ weights)
-    for column in columns:
+    weights = np.random.default_rng(0).integers(0, 2**62, len(ranked))
+    pattern = np.column_stack([rank == 0 for rank in ranked.values()]) @ weights
+    yield "", "nulls", np.unique(pattern, return_inverse=True)[1] + 1, lambda k: k
+    for column, rank in ranked.items():
+        if rank.min() == rank.max():
+            continue
         values = table[column].list.len() if isinstance(table[column].dtype, pl.List) else table[column]
+        code = rank - rank.min()
+        where = np.zeros(int(code.max()) + 1, np.int64)
+        where[code] = np.arange(len(code))
+        known = values.gather(where)  # each value once, in the order of its rank
         if values.dtype == pl.String:
-            yield column, "format", _shapes(values)
+            shapes = _shapes(known)
+            yield column, "format", shapes.rank("dense").fill_null(0).to_numpy().astype(np.int64)[code], _named(shapes)
         elif values.dtype.is_numeric() and not is_drawn(column):
-            usual = values.filter(benign)
-            outside = ((values < usual.min()) | (values > usual.max())).fill_null(False)
-            yield column, "range", pl.Series([None, "outside"]).gather(outside.cast(pl.UInt32))
+            usual = rank[benign & (rank > 0)]
+            low, high = (int(usual.min()), int(usual.max())) if len(usual) else (1, 0)
+            yield column, "range", ((rank > 0) & ((rank < low) | (rank > high))).astype(np.int64), lambda _: "outside"
         # Where values are many, one may be missing among benign events by chance.
-        if values.n_unique() < table.height / 50:
-            yield column, "value", values
+        if len(known) < table.height / 50:
+            yield column, "value", rank, _named(known)
+
+
+def _named(values: pl.Series) -> Callable[[int], object]:
+    return lambda rank: values.drop_nulls().unique().sort()[rank - 1]
 
 
 def _shapes(values: pl.Series) -> pl.Series:
@@ -81,37 +86,45 @@ def _shapes(values: pl.Series) -> pl.Series:
     return shapes.str.replace_all(r"[a0]+", "x") if shapes.n_unique() > 200 else shapes
 
 
-def _exclusive(values: pl.Series, attack: pl.Series, episodes: pl.Series) -> list[tuple[object, int]]:
-    """The values that enough attacks have and no benign event has, each with its number of episodes."""
-    own = pl.DataFrame({"value": values.filter(attack), "episode": episodes.filter(attack)}).drop_nulls("value")
-    counted = own.group_by("value").agg(pl.col("episode").n_unique()).filter(pl.col("episode") >= NEEDED).sort("value")
-    alone = counted.join(values.filter(~attack).to_frame("value"), on="value", how="anti", maintain_order="left")
+def _exclusive(code: Ints, attack: Mask, episode: Ints) -> list[tuple[int, int]]:
+    """The numbers above zero that enough attacks have and no benign event has, each with its number of episodes."""
+    alone = np.bincount(code[~attack], minlength=int(code.max()) + 1)[code[attack]] == 0
+    pairs = np.unique(np.stack([code[attack][alone], episode[alone]]), axis=1)
+    found, episodes = np.unique(pairs[0][pairs[0] > 0], return_counts=True)
     # If attacks were a random share of the rows, this many values would be theirs alone as often as that.
-    expected = values.n_unique() * float(attack.to_numpy().mean()) ** alone["episode"]
-    return alone.filter(expected < CHANCE).rows()
+    expected = len(np.unique(code)) * float(attack.mean()) ** episodes
+    few = (episodes >= NEEDED) & (expected < CHANCE)
+    return list(zip(found[few].tolist(), episodes[few].tolist(), strict=True))
 
 
-def shared_entities(tables: Tables) -> dict[str, float]:
-    """Of the entities that attacks use, the share that benign events use too, by table and column."""
+def shared_entities(tables: Tables) -> dict[str, tuple[int, int]]:
+    """How many of the entities of attacks benign events of the class have, too, by class and kind: these, and all.
+
+    Sessions are left out, because an attacker's own session is nobody else's.
+    """
     shared = {}
-    for name, column in ((name, column) for name, columns in ENTITIES.items() for column in columns):
-        table = tables[name].drop_nulls(column)
-        used, benign = (table.filter(rows)[column].unique() for rows in (table["label.attack"], ~table["label.attack"]))
-        if len(used):
-            shared[f"{name}: {column}"] = float(np.isin(used.to_numpy(), benign.to_numpy()).mean())
+    for name, table in tables.items():
+        for kind, column in NAMED[name].items():
+            if kind == "session":
+                continue
+            value, attack = table.select(entity(kind, column)).to_series(), table["label.attack"]
+            used = value.filter(attack).drop_nulls().unique()
+            if len(used):
+                shared[f"{name}: {kind}"] = int(used.is_in(value.filter(~attack).unique().implode()).sum()), len(used)
     return shared
 
 
-def drawn_means(tables: Tables) -> Means:
+def drawn_means(tables: Tables, ranked: Mapping[str, Ranks]) -> Means:
     """`episode_means` of the values that are drawn for every event alike, where they are there.
 
     Guard 3 wants their audits near 0.5.
     """
     means: Means = {}
     for name, table in tables.items():
-        for column in filter(is_drawn, raw_columns(table)):
-            there = table.select(column, pl.col("^label.*$")).drop_nulls(column)
-            means |= {key: values for key, values in episode_means({name: there}).items() if key[-1] == "value"}
+        for column in filter(is_drawn, ranked[name]):
+            there = ranked[name][column] > 0
+            part = episode_means({name: table.filter(there)}, {name: {column: ranked[name][column][there]}})
+            means |= {key: values for key, values in part.items() if key[-1] == "value"}
     return means
 
 

@@ -4,10 +4,12 @@ import numpy as np
 import polars as pl
 
 from residual.simulate.calendar import DAY, HOUR, START
+from residual.simulate.simulation import NAMED
 from residual_book.organizations import Array, Tables, day_of, of_attack
 
 # The column that says whose an event is, where a class has one.
 ACTIVITIES = ("network_activity", "dns_activity", "api_activity", "process_activity")
+OF_ACTOR = "actor.session.uid"  # names the session, where a class has no column of its own for it
 PERSON = {"authentication": "user.name", **dict.fromkeys(ACTIVITIES, "actor.user.name")}
 
 
@@ -20,7 +22,8 @@ def by_hour(tables: Tables) -> dict[str, Array]:
 def persons_day(tables: Tables, kind: str) -> Tables:
     """A day on which an attack of a type begins, of the person whom it strikes: the first with events of all classes.
 
-    Each class has the `hour` of each event of that person's account and machine, and its `label.attack`.
+    Each class has the `hour` of each event of that person's account and machine, its `label.attack`, and the `session`
+    that it names: a number by the time of the sign-in of that day that names it first, or null.
 
     Raises:
         ValueError: where there is no such day.
@@ -35,9 +38,11 @@ def persons_day(tables: Tables, kind: str) -> Tables:
         events = {}
         for name, column in PERSON.items():
             own = tables[name].filter((pl.col(column) == person) & pl.Series(day_of(tables[name]) == day))
-            events[name] = own.select("label.attack", hour=hour)
+            events[name] = own.select("label.attack", hour=hour, session=NAMED[name].get("session", OF_ACTOR))
         if all(len(table) for table in events.values()):
-            return events
+            opened = events["authentication"]["session"].drop_nulls().unique(maintain_order=True)
+            number = pl.col("session").replace_strict(opened, range(len(opened)), default=None, return_dtype=pl.Int64)
+            return {name: table.with_columns(session=number) for name, table in events.items()}
     raise ValueError(f"kind must strike a person who has events of all classes, got {kind!r}")
 
 

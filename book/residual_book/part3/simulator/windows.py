@@ -1,4 +1,4 @@
-"""What an event's neighbors in time say of it, for guard 5: counts, sums and rhythm around it, by entity.
+"""What an event's neighbors say of it, for guard 5: counts, sums, rhythm, and habits of the entities around it.
 
 Windows look both ways, because the guard asks what is in the records, not what a detector could know in time.
 """
@@ -11,9 +11,11 @@ import polars as pl
 from residual.simulate import words
 from residual.simulate.calendar import HOUR
 from residual.tabular.windows import Timeline
-from residual_book.organizations import Array
+from residual_book.organizations import Array, Tables
+from residual_book.part3.simulator.habits import STEPS, in_order, surprisal, together
 
 LONGEST = 6 * HOUR  # of all windows
+PRIVATE = r"^(10|172|192)\."  # addresses of the organization's own networks
 STEADY = 4  # neighbors on either side that tell whether a sequence is steady
 
 
@@ -78,24 +80,76 @@ def _counts(entities: dict[str, Neighbors], hours: Sequence[float], **sums: Arra
     }
 
 
-def _authentication(table: pl.DataFrame) -> dict[str, Array]:
+def _authentication(tables: Tables) -> dict[str, Array]:
+    table = tables["authentication"]
     user, address = Neighbors(table, "user.name"), Neighbors(table, "src_endpoint.ip")
     pair = Neighbors(table, "user.name", "src_endpoint.ip")
     failed = table["status_id"] == 2
     password = failed & (table["status_code"] != "0x19").fill_null(True)
     entities = {"user": user, "address": address, "pair": pair}
     features = _counts(entities, (0.5, 3), failed=_float(failed), password=_float(password))
-    country = "src_endpoint.location.country"
-    device = "device.hostname" if "device.hostname" in table.columns else country
+    country, device = "src_endpoint.location.country", "device.hostname"
     for name, column in (("address", "src_endpoint.ip"), ("country", country), ("device", device)):
         times = Neighbors(table, "user.name", column).total()
         features |= {f"{name}.known": times / user.total(), f"{name}.times": times}
+    winner = table.select(pl.format("{} {}", "is_mfa", "status_id")).to_series()
+    inside = table["src_endpoint.ip"].str.contains(PRIVATE)
+    features |= _pairs(
+        device=together(table, "user.name", device),
+        factor=together(table, "user.type", winner),
+        origin=together(table, "service.name", inside),
+    )
+    features |= _sessions(tables)
     features["users.of.address"] = address.different(pair, window=HOUR)
     features["addresses.of.user"] = user.different(pair, window=HOUR)
     return features
 
 
-def _network(table: pl.DataFrame) -> dict[str, Array]:
+def _sessions(tables: Tables) -> dict[str, Array]:
+    """What is odd about a sign-in's session: its hour, devices, places, failures, and what is done in it."""
+    table, calls = tables["authentication"], caller(tables["api_activity"])
+    odd = {"one": pl.Series(surprisal(calls, orders=1)), "three": pl.Series(surprisal(calls))}
+    done = calls.select("session", **odd).drop_nulls().group_by("session")
+    of_session = done.agg(pl.len().alias("calls"), pl.col(list(odd)).mean())
+    joined = table.select(session="session.uid").join(of_session, on="session", how="left", maintain_order="left")
+    session, named = Neighbors(table, "user.name", "session.uid"), table["session.uid"].is_not_null().to_numpy()
+    events = {
+        "device": together(table, "user.name", "device.hostname"),
+        "country": together(table, "user.name", "src_endpoint.location.country"),
+        "hour": together(table, "user.name", (table["time"] // HOUR % 24).cast(pl.String)),
+        "failed": _float(table["status_id"] == 2),
+    }
+    return {
+        **{f"session.{name}": np.where(named, session.total(v) / session.total(), -1) for name, v in events.items()},
+        **{f"session.{name}": _float(joined[name].cast(pl.Float64).fill_null(-1)) for name in ("calls", *odd)},
+        "session.events": session.total(),
+        "hour": events["hour"],
+        "country.fits": np.round(2 * events["country"]),
+    }
+
+
+def caller(calls: pl.DataFrame) -> pl.DataFrame:
+    """`user`, `operation`, `time` and `session` of each call."""
+    return calls.select(user="actor.user.name", operation="api.operation", time="time", session="actor.session.uid")
+
+
+def _processes(tables: Tables) -> dict[str, Array]:
+    table = tables["process_activity"]
+    machine = Neighbors(table, "device.hostname")
+    return _counts({"machine": machine}, (1, 6)) | _pairs(
+        system=together(table, "process.name", "device.os.name"),
+        user=together(table, "actor.user.name", "device.hostname"),
+    )
+
+
+def _pairs(**fits: Array) -> dict[str, Array]:
+    """How well pairs of values fit, and the pair that does least; in steps, so that trees tell the rare ones apart."""
+    least = np.min(list(fits.values()), axis=0)
+    return {f"{name}.fits": np.round(2 * values) for name, values in fits.items()} | {"oddest": np.round(2 * least)}
+
+
+def _network(tables: Tables) -> dict[str, Array]:
+    table = tables["network_activity"]
     source, target = Neighbors(table, "src_endpoint.ip"), Neighbors(table, "dst_endpoint.ip")
     pair = Neighbors(table, "src_endpoint.ip", "dst_endpoint.ip")
     out = _float(table["traffic.bytes_out"])
@@ -118,11 +172,14 @@ def _network(table: pl.DataFrame) -> dict[str, Array]:
         "source.typical": out / usual,
         "pair.mean": features["pair.bytes.6h"] / features["pair.all.6h"] / usual,
     }
+    inside = table["dst_endpoint.ip"].str.contains(PRIVATE)
+    features |= _pairs(port=together(table, inside, table["dst_endpoint.port"]))
     features["targets.usual"] = features["targets"] / features["source.all.1h"]
     return features
 
 
-def _dns(table: pl.DataFrame) -> dict[str, Array]:
+def _dns(tables: Tables) -> dict[str, Array]:
+    table = tables["dns_activity"]
     parent = table["query.hostname"].str.replace(r"^[^.]+\.", "")
     pair = Neighbors(table, "src_endpoint.ip", parent)
     names = Neighbors(table, "src_endpoint.ip", parent, "query.hostname")
@@ -137,25 +194,25 @@ def _dns(table: pl.DataFrame) -> dict[str, Array]:
     }
 
 
-def _calls(table: pl.DataFrame) -> dict[str, Array]:
+def _calls(tables: Tables) -> dict[str, Array]:
+    table = tables["api_activity"]
+    calls = caller(table)
     actor, operation = Neighbors(table, "actor.user.name"), Neighbors(table, "api.operation")
-    features = _counts({"actor": actor}, (1, 6))
-    wanted = [words.OPERATIONS[k][1] for k in (*words.PERSISTENCE, words.RUN, words.TERMINATE)]
-    for name in wanted:
+    odd = surprisal(calls)
+    features = _counts({"actor": actor}, (0.5, 6), odd=odd)
+    for name in (*STEPS, *(words.OPERATIONS[k][1] for k in (words.RUN, words.TERMINATE))):
         features[f"{name}.here"] = here = _float(table["api.operation"] == name)
-        for hours in (0.5, 6):
-            features[f"{name}.before.{hours}"] = actor.sums(here, before=int(hours * HOUR), after=0)
-            features[f"{name}.after.{hours}"] = actor.sums(here, before=0, after=int(hours * HOUR))
-    for hours in (0.5, 6):
-        both = [features[f"{n}.before.{hours}"] + features[f"{n}.after.{hours}"] > 0 for n in wanted[:4]]
-        features[f"four.{hours}"] = np.sum(both, axis=0).astype(np.float64)
+        features[f"{name}.near"] = actor.sums(here, before=6 * HOUR, after=6 * HOUR)
+    part, usual = in_order(calls)
+    features |= {"odd": odd, "in.order": part, "in.order.usually": usual}
     near = _counts({"": operation}, (1,), slow=_slowness(table))
     features["slow"] = near[".slow.1h"] / near[".all.1h"]
     features["operation"] = operation.code.astype(np.float64)
     return features
 
 
-def _errors(table: pl.DataFrame) -> dict[str, Array]:
+def _errors(tables: Tables) -> dict[str, Array]:
+    table = tables["application_error"]
     app, slow = Neighbors(table, "actor.app_name"), _slowness(table)
     features = _counts({"app": app, "all": Neighbors(table)}, (0.25, 1, 3), slow=slow - app.total(slow) / app.total())
     for hours in (0.25, 1, 3):
@@ -172,11 +229,12 @@ def _float(values: pl.Series) -> Array:
     return values.to_numpy().astype(np.float64)
 
 
-# Features of the window about each event, by class: name -> (events,).
-WINDOWS: dict[str, Callable[[pl.DataFrame], dict[str, Array]]] = {
+# Features of the surroundings of each event, by class: name -> (events,).
+WINDOWS: dict[str, Callable[[Tables], dict[str, Array]]] = {
     "authentication": _authentication,
     "network_activity": _network,
     "dns_activity": _dns,
     "api_activity": _calls,
+    "process_activity": _processes,
     "application_error": _errors,
 }
