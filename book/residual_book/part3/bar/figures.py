@@ -39,7 +39,7 @@ def protocol(shown: Found) -> Drawing:
         x = (first - START) / DAY
         jitter = 0.5 * (np.arange(len(x)) % 7 / 6 - 0.5)
         days.plot(x, row + jitter, "o", color=PLAIN if not twins else OTHER[0], markersize=3.5, alpha=0.7)
-    days.set(xlim=(0, DAYS), ylim=(-0.5, 2.9), xlabel="day", xticks=range(0, DAYS + 1, 7))
+    days.set(title="Five weeks", xlim=(0, DAYS), ylim=(-0.5, 2.9), xlabel="day", xticks=range(0, DAYS + 1, 7))
     days.set_yticks([0, 1], ["twins", "episodes"])
     days.grid(False)
 
@@ -51,7 +51,7 @@ def protocol(shown: Found) -> Drawing:
     day.axvspan(begin, end, ymin=0.42, ymax=0.75, color=RESIDUAL, alpha=0.25, linewidth=0)
     day.plot([end], [1.6], "v", color=RESIDUAL, markersize=9)
     day.annotate("alert", (end, 1.6), xytext=(6, 4), textcoords="offset points")
-    day.set(ylim=(-0.6, 2), xlabel=f"hour of day {shown.day}")
+    day.set(title="One day", ylim=(-0.6, 2), xlabel=f"hour of day {shown.day}")
     day.set_yticks([0, 1], list(rows))
     alt = f"Left, 35 days in three colored spans: learn for seven days, null for seven, test for 21; dots for episodes and for twins all over them. Right, the events of one episode, {shown.type}, in the course of a day, a shaded window that ends on the hour after some of them, with an alert at its end; and the events of a twin."
     return Drawing(drawing, alt)
