@@ -271,4 +271,11 @@ DELETED = (
         "The paper gives a taxonomy and no size of the effect. One that measures it finds what we find "
         "{cite:p}`roth2026`.",
     ),
+    Deleted(
+        "Counting by the hour finds at least ten points more of the cascades than volume, and at least ten points more "
+        "of the spraying.",
+        "part3/bar",
+        "Five fresh organizations. For one of the two types the interval of the difference begins at 9.3 points. The "
+        "page now gives the recorded differences with their intervals, and holds itself to neither.",
+    ),
 )

@@ -215,7 +215,6 @@ def test_claims_hold_where_their_sentences_are_true() -> None:
     [
         ("bar-chance", {"guess": dict.fromkeys(TYPES, 0.1)}),
         ("bar-volume", {"B": dict.fromkeys(TYPES, 0.5) | CROWDED}),
-        ("bar-crowding", {"B": dict.fromkeys(TYPES, 0.2)}),
         ("bar-network", {"W": dict.fromkeys(TYPES, 0.6)}),
         ("bar-single-events", {name: dict.fromkeys(TYPES, 0.6) for name in "UC"}),
         ("bar-untrained", {"C": dict.fromkeys(TYPES, 0.4)}),
