@@ -91,14 +91,14 @@ def budgets(runs: Sequence[Outcome]) -> Markdown:
     rows = []
     for rival, name in NAMES.items():
         each = [recall(of(runs, rival), budget) for budget in BUDGETS]
-        rows.append([name, *(f"{r.estimate:.2f} ({r.low:.2f} to {r.high:.2f})" for r in each)])
+        rows.append([name, *(f"{r.estimate:.2f}<br>({r.low:.2f} to {r.high:.2f})" for r in each)])
     return table(["Rival", *(f"{budget} per day" for budget in BUDGETS)], rows)
 
 
 @styled
 def alerts(runs: Sequence[Outcome], budget: int = BUDGET) -> Drawing:
     """What the alerts of each rival were about, at the default rate of episodes and at the realistic one."""
-    drawing, panels = figure(2, height=3.0, share_y=True)
+    drawing, panels = figure(2, height=3.0, stacked=2.6, share_y=True)
     at = BUDGETS.index(budget)
     names = ("episode", "twin", "nothing")
     titles = {DEFAULT: "many episodes", REALISTIC: "two per week"}
@@ -112,11 +112,11 @@ def alerts(runs: Sequence[Outcome], budget: int = BUDGET) -> Drawing:
             ):
                 axes.barh(row, 100 * share, left=left, color=color, label=name if not row else "")
                 left += 100 * share
-        axes.set(title=title, xlabel=f"{budget} alerts per day (%)", xlim=(0, 100))
+        axes.set(title=title, xlabel=f"{budget} alerts per day (%)", xlim=(0, 100), xticks=(0, 50, 100))
         axes.grid(False)
         axes.set_yticks(range(len(LOOKS)), [NAMES[rival] for rival in LOOKS])
     panels[0].invert_yaxis()
-    panels[-1].legend(loc="lower right")
+    drawing.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     alt = "Stacked bars, one per rival and panel. With many episodes nearly a third of the alerts are about an episode and a sixth about a twin, and more than half are about an episode for the rival that is told labels. With two episodes per week nearly all alerts are about nothing."
     return Drawing(drawing, alt)
 
