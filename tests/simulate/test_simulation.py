@@ -84,16 +84,16 @@ def test_records_are_wide_and_sparse() -> None:
         table = flat(frame)
         filled |= {name for name in table.columns if table[name].null_count() < table.height}
     assert len(filled) >= 300
-    sizes = pl.Series([leaves(record) for _, records in events() for record in records])
-    assert sizes.quantile(0.05) >= 40  # type: ignore[operator]
-    assert sizes.median() <= 80  # type: ignore[operator]
+    sizes = [leaves(record) for _, records in events() for record in records]
+    assert np.quantile(sizes, 0.05) >= 40
+    assert np.median(sizes) <= 80
 
 
 def test_what_is_missing_depends_on_the_source() -> None:
     table = flat(monday()["network_activity"])
     shares = table.group_by("metadata.product.name").agg(pl.col("actor.process.name").is_null().mean(), pl.len())
     assert dict(shares.select("metadata.product.name", "actor.process.name").iter_rows())["Firewall"] == 1
-    assert shares["actor.process.name"].min() < 0.1  # type: ignore[operator]
+    assert shares["actor.process.name"].to_numpy().min() < 0.1
 
 
 def test_same_seed_same_events_and_another_seed_another_organization() -> None:
@@ -235,8 +235,8 @@ def test_what_happens_in_a_session_can_be_followed() -> None:
     people = calls.filter((pl.col("actor.user.type") != "Service") & pl.col("actor.session.uid").is_not_null())
     users = people.group_by("actor.session.uid").agg(pl.col("actor.user.uid").n_unique())
     assert (users["actor.user.uid"] == 1).all()  # a session is one person's
-    opened = people["actor.session.uid"].is_in(entry["session.uid"].drop_nulls().implode()).mean()
-    assert 0.6 < opened < 1  # type: ignore[operator]  # some sign-ins are not in the records
+    opened = people["actor.session.uid"].is_in(entry["session.uid"].drop_nulls().implode()).to_numpy().mean()
+    assert 0.6 < opened < 1  # some sign-ins are not in the records
     assert 0.02 < calls["actor.session.uid"].null_count() / calls.height < 0.5
 
 
@@ -305,7 +305,7 @@ def test_easy_attacks_are_louder() -> None:
         brute = frame.episodes.with_row_index("n").filter((pl.col("type") == "brute_force") & ~pl.col("twin"))["n"]
         rows = frame.decisions["sign_ins"].filter(pl.col("episode").is_in(brute.cast(pl.Int64).implode()))
         spans = rows.group_by("episode").agg((pl.col("time").max() - pl.col("time").min()) / 60_000)
-        return float(spans["time"].median())  # type: ignore[arg-type]
+        return float(np.median(spans["time"]))
 
     assert minutes(0.0) < minutes(1.0) / 3
 
