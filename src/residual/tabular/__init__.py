@@ -1,12 +1,13 @@
 """Tables of events as arrays that a network reads.
 
 `TableEncoder` turns hundreds of columns of every kind into two arrays, an `Encoded`; `ContextFeatures` adds what each
-event looks like beside the past of each `Entity`.
+event looks like beside the past of each `Entity`. What trains stands in modules of its own, so that nobody else waits for
+torch: `resnet` has the network, `batches` the way from events to its tensors, `bundle` the trained model on disk.
 """
 
 from residual.extras import need
 
-need("residual.tabular", "records", "polars", "sklearn")
+need("residual.tabular", "records", "polars", "sklearn", "rtdl_num_embeddings")
 
 from residual.tabular.context import ContextFeatures, Entity
 from residual.tabular.encode import Encoded, TableEncoder

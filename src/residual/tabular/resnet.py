@@ -1,0 +1,190 @@
+"""The residual network for tables: categories through one table of embeddings, then blocks of linear layers.
+
+Gorishniy et al., "Revisiting deep learning models for tabular data" (2021), section 3.2. Keys of the state dict and
+numbers are those of the authors' package `rtdl_revisiting_models`.
+"""
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Literal, TypeAlias, cast, get_args
+
+import torch
+from rtdl_num_embeddings import PeriodicEmbeddings, PiecewiseLinearEmbeddings, compute_bins
+from torch import Tensor, nn
+
+Numeric: TypeAlias = Literal["linear", "piecewise", "periodic"]
+
+
+class TabularResNet(nn.Module):
+    """A residual network for rows of numbers and codes: (N, n_numeric), (N, len(cardinalities)) -> (N, d_out).
+
+    With numbers alone it is `rtdl_revisiting_models.ResNet` of d_in=n_numeric, weights and all. What the first layer
+    reads are the numbers, or their embeddings, then the embedding of each code, side by side.
+
+    Args:
+        n_numeric: columns of numbers; may be 0, unless there are no codes.
+        cardinalities: how many codes each column of codes has; may be empty.
+        d_embedding: width of the embedding of a code, and of a number unless `numeric` is "linear".
+        d_block: width of the skip path, and of what `embed` returns.
+        n_blocks: number of blocks.
+        d_hidden_multiplier: width inside a block, as a multiple of `d_block`.
+        dropouts: in a block after its activation, and at its end.
+        numeric: how numbers enter. "linear": as they are, so that the first layer is their embedding. "piecewise" and
+            "periodic": embedded by `rtdl_num_embeddings` (Gorishniy et al. 2022), piecewise linearly (version B, no
+            activation) or by learned sines and cosines (PLR).
+        bins: the edges of each number's pieces, as `quantile_bins` gives them, for "piecewise" alone.
+        d_out: outputs; None leaves the head out, so that the network returns what `embed` does.
+
+    Raises:
+        ValueError: for a bad argument. When called: for rows of other shapes or types, for numbers that are NaN or
+            infinite, for a code that is negative or not below its cardinality, and for fewer than two rows in train
+            mode, where batch normalization has nothing to normalize by. No row at all is fine in evaluation mode.
+    """
+
+    cardinalities: Tensor
+    offsets: Tensor
+
+    def __init__(
+        self,
+        n_numeric: int,
+        cardinalities: Sequence[int],
+        *,
+        d_embedding: int,
+        d_block: int,
+        n_blocks: int,
+        d_hidden_multiplier: float,
+        dropouts: tuple[float, float],
+        numeric: Numeric = "linear",
+        bins: Sequence[Sequence[float]] | None = None,
+        d_out: int | None = None,
+    ) -> None:
+        super().__init__()
+        cardinalities = [int(count) for count in cardinalities]
+        d_hidden = int(d_block * d_hidden_multiplier)
+        widths = {"d_embedding": d_embedding, "d_block": d_block, "n_blocks": n_blocks, "d_hidden": d_hidden}
+        widths |= {"d_out": 1 if d_out is None else d_out, "cardinalities": min(cardinalities, default=1)}
+        for name, width in widths.items():
+            if width < 1:
+                raise ValueError(f"{name} must be at least 1, got {width}")
+        if n_numeric < 0 or not (n_numeric or cardinalities):
+            raise ValueError(
+                f"columns must be one or more, got n_numeric={n_numeric} and cardinalities={cardinalities}"
+            )
+        if len(dropouts) != 2 or not all(0 <= rate < 1 for rate in dropouts):
+            raise ValueError(f"dropouts must be two rates from 0 to below 1, got {dropouts}")
+        if numeric not in get_args(Numeric):
+            raise ValueError(f"numeric must be one of {', '.join(map(repr, get_args(Numeric)))}, got {numeric!r}")
+        if (numeric == "piecewise") != (bins is not None) or (bins is not None and len(bins) != n_numeric):
+            got = "None" if bins is None else len(bins)
+            raise ValueError(f"bins must be the edges of {n_numeric} numbers for 'piecewise', else None, got {got}")
+        self.settings = {  # makes this network again
+            "n_numeric": n_numeric, "cardinalities": cardinalities, "d_embedding": d_embedding, "d_block": d_block,
+            "n_blocks": n_blocks, "d_hidden_multiplier": d_hidden_multiplier, "dropouts": list(dropouts),
+            "numeric": numeric, "bins": bins, "d_out": d_out,
+        }  # fmt: skip
+        self.n_numeric, self.n_categorical = n_numeric, len(cardinalities)
+        self.numeric_embeddings: nn.Module | None = None
+        if n_numeric and numeric == "piecewise":
+            self.numeric_embeddings = _piecewise(cast(Sequence[Sequence[float]], bins), d_embedding)
+        elif n_numeric and numeric == "periodic":
+            self.numeric_embeddings = PeriodicEmbeddings(n_numeric, d_embedding, lite=False)
+        if cardinalities:  # neither is state: both follow from the arguments
+            self.register_buffer("cardinalities", torch.tensor(cardinalities), persistent=False)
+            self.register_buffer("offsets", torch.tensor([0, *accumulate(cardinalities)][:-1]), persistent=False)
+            self.category_embeddings = nn.Embedding(sum(cardinalities), d_embedding)
+            nn.init.kaiming_uniform_(self.category_embeddings.weight, a=5**0.5)  # as in the authors' experiments
+        d_number = 1 if self.numeric_embeddings is None else d_embedding
+        self.input_projection = nn.Linear(n_numeric * d_number + len(cardinalities) * d_embedding, d_block)
+        self.blocks = nn.ModuleList(_block(d_block, d_hidden, *dropouts) for _ in range(n_blocks))
+        self.output = None if d_out is None else _head(d_block, d_out)
+
+    def embed(self, numeric: Tensor, categorical: Tensor | None = None) -> Tensor:
+        """What the head reads: the skip path after the last block, (N, d_block). Arguments as in `forward`."""
+        x = self.input_projection(self._joined(numeric, categorical))
+        for block in self.blocks:
+            x = x + block(x)
+        return x
+
+    def forward(self, numeric: Tensor, categorical: Tensor | None = None) -> Tensor:
+        """Outputs, (N, d_out), or the embedding, (N, d_block), if there is no head.
+
+        Args:
+            numeric: floating point (N, n_numeric).
+            categorical: int32 or int64 (N, len(cardinalities)); None if there are no codes.
+        """
+        x = self.embed(numeric, categorical)
+        return x if self.output is None else cast(Tensor, self.output(x))
+
+    def _joined(self, numeric: Tensor, categorical: Tensor | None) -> Tensor:
+        if categorical is None:
+            categorical = torch.zeros(len(numeric), 0, dtype=torch.int64, device=numeric.device)
+        self._check(numeric, categorical)
+        parts = [numeric]
+        if self.numeric_embeddings is not None:
+            parts = [self.numeric_embeddings(numeric).flatten(1)]
+        if self.n_categorical:
+            parts.append(self.category_embeddings(categorical + self.offsets).flatten(1))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def _check(self, numeric: Tensor, categorical: Tensor) -> None:
+        columns = {"numeric": (numeric, self.n_numeric), "categorical": (categorical, self.n_categorical)}
+        for name, (values, width) in columns.items():
+            if values.ndim != 2 or values.shape != (len(numeric), width):
+                raise ValueError(f"{name} must have shape ({len(numeric)}, {width}), got {tuple(values.shape)}")
+        if not numeric.is_floating_point() or categorical.dtype not in (torch.int32, torch.int64):
+            raise ValueError(f"expected floats and int32 or int64 codes, got {numeric.dtype} and {categorical.dtype}")
+        if self.training and len(numeric) < 2:
+            raise ValueError(
+                f"a batch must have at least 2 rows in train mode (batch normalization), got {len(numeric)}"
+            )
+        # In the one table of embeddings, a code that is too large would be taken for one of the next column.
+        bad = ~numeric.isfinite()
+        wrong = (categorical < 0) | (categorical >= self.cardinalities) if self.n_categorical else categorical.bool()
+        if bad.any() | wrong.any():  # one wait for the device, not two
+            what, where, values = ("numeric", bad, numeric) if bad.any() else ("categorical", wrong, categorical)
+            row, column = where.nonzero()[0].tolist()
+            expected = "a finite number" if what == "numeric" else f"0 to {self.cardinalities[column] - 1}"
+            raise ValueError(f"{what}[{row}, {column}] must be {expected}, got {values[row, column].item()}")
+
+
+def quantile_bins(numeric: Tensor, n_bins: int = 48) -> list[list[float]]:
+    """Edges of the pieces of each number, (N, n_numeric), at its quantiles; a constant gets one piece around it.
+
+    Raises:
+        ValueError: for numbers that are not finite, and for no more rows than bins.
+    """
+    varies = (numeric != numeric[:1]).any(dim=0)
+    bins = [[value - max(abs(value), 1) / 2, value + max(abs(value), 1) / 2] for value in numeric[0].tolist()]
+    if varies.any():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The .*-th feature has just two bin edges")
+            edges = iter(compute_bins(numeric[:, varies], n_bins))
+    return [next(edges).tolist() if one else constant for one, constant in zip(varies, bins, strict=True)]
+
+
+def _piecewise(bins: Sequence[Sequence[float]], d_embedding: int) -> nn.Module:
+    with warnings.catch_warnings():  # a flag, or a constant, has one piece
+        warnings.filterwarnings("ignore", "The .*-th feature has just two bin edges")
+        return PiecewiseLinearEmbeddings(
+            [torch.tensor(edges) for edges in bins], d_embedding, activation=False, version="B"
+        )
+
+
+def _block(d_block: int, d_hidden: int, dropout1: float, dropout2: float) -> nn.Sequential:
+    return nn.Sequential(
+        OrderedDict(
+            normalization=nn.BatchNorm1d(d_block),
+            linear1=nn.Linear(d_block, d_hidden),
+            activation=nn.ReLU(),
+            dropout1=nn.Dropout(dropout1),
+            linear2=nn.Linear(d_hidden, d_block),
+            dropout2=nn.Dropout(dropout2),
+        )
+    )
+
+
+def _head(d_block: int, d_out: int) -> nn.Sequential:
+    layers = {"normalization": nn.BatchNorm1d(d_block), "activation": nn.ReLU(), "linear": nn.Linear(d_block, d_out)}
+    return nn.Sequential(OrderedDict(layers))
