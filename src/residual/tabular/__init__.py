@@ -1,8 +1,8 @@
 """Tables of events as arrays that a network reads.
 
 `TableEncoder` turns hundreds of columns of every kind into two arrays, an `Encoded`; `ContextFeatures` adds what each
-event looks like beside the past of each `Entity`. What trains stands in modules of its own, so that nobody else waits for
-torch: `resnet` has the network, `batches` the way from events to its tensors, `bundle` the trained model on disk.
+event looks like beside the past of each `Entity`. Three modules are not imported here, because torch is slow to start:
+`resnet` has the network, `batches` the way from events to its tensors, `bundle` the trained model on disk.
 """
 
 from residual.extras import need
