@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 import torch
 from hypothesis import given
@@ -10,7 +12,9 @@ from rtdl_num_embeddings import PeriodicEmbeddings, PiecewiseLinearEmbeddings
 from rtdl_revisiting_models import CategoricalEmbeddings, ResNet
 from torch import Tensor, nn
 
-from residual.tabular.resnet import TabularResNet, quantile_bins
+from residual.ocsf.schema import Feature
+from residual.tabular import TableEncoder
+from residual.tabular.resnet import PIECES, TabularResNet
 
 SIZES: dict[str, Any] = {"d_embedding": 4, "d_block": 12, "n_blocks": 3, "d_hidden_multiplier": 1.5}
 CARDINALITIES = (3, 1, 7)
@@ -58,8 +62,7 @@ def test_of_numbers_alone_weights_go_both_ways_and_outputs_are_equal(d_out: int 
 def test_with_codes_it_is_their_parts_in_a_row(numeric: str) -> None:
     """Their embeddings of numbers and of codes, side by side, into their network: the same outputs and gradients."""
     x, codes = rows(40)
-    bins = quantile_bins(x, 6) if numeric == "piecewise" else None
-    ours = net(numeric=numeric, bins=bins)
+    ours = net(numeric=numeric)
     embeddings = CategoricalEmbeddings(list(CARDINALITIES), SIZES["d_embedding"], bias=False)
     table = ours.category_embeddings.weight.detach()
     for one, part in zip(embeddings.embeddings, table.split(CARDINALITIES), strict=True):
@@ -67,8 +70,8 @@ def test_with_codes_it_is_their_parts_in_a_row(numeric: str) -> None:
     numbers: nn.Module = nn.Identity()
     if numeric == "periodic":
         numbers = PeriodicEmbeddings(5, SIZES["d_embedding"], lite=False)
-    elif bins is not None:
-        edges = [torch.tensor(edges) for edges in bins]
+    elif numeric == "piecewise":
+        edges = [torch.linspace(-1, 1, PIECES + 1)] * 5
         numbers = PiecewiseLinearEmbeddings(edges, SIZES["d_embedding"], activation=False, version="B")
     if ours.numeric_embeddings is not None:
         numbers.load_state_dict(ours.numeric_embeddings.state_dict())
@@ -107,8 +110,7 @@ def test_any_columns_give_finite_outputs_and_rows_stand_alone(
         with pytest.raises(ValueError, match="columns must be one or more"):
             net(0, ())
         return
-    bins = [[-1.0, 0.0, 2.0]] * n_numeric if numeric == "piecewise" else None
-    ours = net(n_numeric, cardinalities, numeric=numeric, bins=bins)
+    ours = net(n_numeric, cardinalities, numeric=numeric)
     numbers, codes = rows(count, n_numeric, cardinalities)
     ours.train()(numbers, codes).sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in ours.parameters())
@@ -181,9 +183,6 @@ def test_rows_of_another_shape_or_type_are_refused(change: Any, said: str) -> No
         ({"dropouts": (0.1, 1.0)}, "dropouts must be two rates from 0 to below 1"),
         ({"dropouts": (0.1,)}, "dropouts must be two rates"),
         ({"numeric": "fourier"}, "numeric must be one of 'linear', 'piecewise', 'periodic', got 'fourier'"),
-        ({"numeric": "piecewise"}, "bins must be the edges of 5 numbers for 'piecewise', else None, got None"),
-        ({"numeric": "piecewise", "bins": [[0.0, 1.0]]}, "bins must be the edges of 5 numbers .* got 1"),
-        ({"bins": [[0.0, 1.0]] * 5}, "bins must be the edges"),
     ],
 )
 def test_bad_arguments_are_refused(options: dict[str, Any], said: str) -> None:
@@ -191,12 +190,10 @@ def test_bad_arguments_are_refused(options: dict[str, Any], said: str) -> None:
         net(**options)
 
 
-def test_quantile_bins_of_varying_flag_and_constant_numbers() -> None:
-    numeric = torch.stack([torch.arange(100.0), (torch.arange(100) > 60).float(), torch.full((100,), 1e9)], 1)
-    many, flag, constant = quantile_bins(numeric, 4)
-    assert many == [0.0, 24.75, 49.5, 74.25, 99.0]
-    assert flag == [0.0, 1.0]
-    assert constant == [0.5e9, 1.5e9]
-    assert quantile_bins(numeric[:, 2:], 4) == [constant]
-    with pytest.raises(ValueError, match="nan"):
-        quantile_bins(numeric / torch.tensor([1.0, 0.0, 1.0]), 4)
+def test_steps_of_the_piecewise_embedding_are_quantiles_of_what_the_encoder_gives() -> None:
+    """As many of a skewed column's numbers lie in each step: its quantiles, as in the paper."""
+    table = pl.DataFrame({"n": np.random.default_rng(0).lognormal(0, 2, PIECES * 100)})
+    encoder = TableEncoder({"n": Feature("n", "number")}, scaling="quantile").fit(table)
+    numbers = encoder.transform(table).numeric[:, encoder.numeric_names_.index("n")]
+    counts, _ = np.histogram(numbers, np.linspace(-1, 1, PIECES + 1))
+    assert np.abs(counts - 100).max() <= 5

@@ -4,37 +4,37 @@ Gorishniy et al., "Revisiting deep learning models for tabular data" (2021), sec
 numbers are those of the authors' package `rtdl_revisiting_models`.
 """
 
-import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Literal, TypeAlias, cast, get_args
 
 import torch
-from rtdl_num_embeddings import PeriodicEmbeddings, PiecewiseLinearEmbeddings, compute_bins
+from rtdl_num_embeddings import PeriodicEmbeddings, PiecewiseLinearEmbeddings
 from torch import Tensor, nn
 
 Numeric: TypeAlias = Literal["linear", "piecewise", "periodic"]
+PIECES = 32  # of a number that enters piecewise
 
 
 class TabularResNet(nn.Module):
     """A residual network for rows of numbers and codes: (N, n_numeric), (N, len(cardinalities)) -> (N, d_out).
 
-    With numbers alone it is `rtdl_revisiting_models.ResNet` of d_in=n_numeric, weights and all. What the first layer
-    reads are the numbers, or their embeddings, then the embedding of each code, side by side.
+    With numbers alone it is `rtdl_revisiting_models.ResNet` of d_in=n_numeric, weights and all. Its first layer reads
+    the numbers, or their embeddings, and then the embedding of each code, side by side.
 
     Args:
-        n_numeric: columns of numbers; may be 0, unless there are no codes.
-        cardinalities: how many codes each column of codes has; may be empty.
+        n_numeric: columns of numbers.
+        cardinalities: how many codes each column of codes has. There may be no numbers or no codes, but one of the two.
         d_embedding: width of the embedding of a code, and of a number unless `numeric` is "linear".
         d_block: width of the skip path, and of what `embed` returns.
         n_blocks: number of blocks.
         d_hidden_multiplier: width inside a block, as a multiple of `d_block`.
         dropouts: in a block after its activation, and at its end.
-        numeric: how numbers enter. "linear": as they are, so that the first layer is their embedding. "piecewise" and
-            "periodic": embedded by `rtdl_num_embeddings` (Gorishniy et al. 2022), piecewise linearly (version B, no
-            activation) or by learned sines and cosines (PLR).
-        bins: the edges of each number's pieces, as `quantile_bins` gives them, for "piecewise" alone.
+        numeric: how numbers enter. "linear": as they are; the first layer is their embedding. "periodic": by sines and
+            cosines of learned frequencies. "piecewise": by lines between `PIECES` equal steps from -1 to 1, which go
+            on beyond; these are the quantiles of a number that `TableEncoder(scaling="quantile")` gives. Both are those
+            of `rtdl_num_embeddings` (Gorishniy et al. 2022; the latter in version B, without an activation).
         d_out: outputs; None leaves the head out, so that the network returns what `embed` does.
 
     Raises:
@@ -57,46 +57,36 @@ class TabularResNet(nn.Module):
         d_hidden_multiplier: float,
         dropouts: tuple[float, float],
         numeric: Numeric = "linear",
-        bins: Sequence[Sequence[float]] | None = None,
         d_out: int | None = None,
     ) -> None:
         super().__init__()
-        cardinalities = [int(count) for count in cardinalities]
-        d_hidden = int(d_block * d_hidden_multiplier)
+        self.n_numeric, self.n_categorical = n_numeric, len(cardinalities)
+        counts, d_hidden = [int(count) for count in cardinalities], int(d_block * d_hidden_multiplier)
+        self.settings = {  # these make the network again
+            "n_numeric": n_numeric, "cardinalities": counts, "d_embedding": d_embedding, "d_block": d_block,
+            "n_blocks": n_blocks, "d_hidden_multiplier": d_hidden_multiplier, "dropouts": list(dropouts),
+            "numeric": numeric, "d_out": d_out,
+        }  # fmt: skip
         widths = {"d_embedding": d_embedding, "d_block": d_block, "n_blocks": n_blocks, "d_hidden": d_hidden}
-        widths |= {"d_out": 1 if d_out is None else d_out, "cardinalities": min(cardinalities, default=1)}
+        widths |= {"d_out": 1 if d_out is None else d_out, "cardinalities": min(counts, default=1)}
         for name, width in widths.items():
             if width < 1:
                 raise ValueError(f"{name} must be at least 1, got {width}")
-        if n_numeric < 0 or not (n_numeric or cardinalities):
-            raise ValueError(
-                f"columns must be one or more, got n_numeric={n_numeric} and cardinalities={cardinalities}"
-            )
+        if n_numeric < 0 or not (n_numeric or counts):
+            raise ValueError(f"columns must be one or more, got n_numeric={n_numeric} and cardinalities={counts}")
         if len(dropouts) != 2 or not all(0 <= rate < 1 for rate in dropouts):
             raise ValueError(f"dropouts must be two rates from 0 to below 1, got {dropouts}")
         if numeric not in get_args(Numeric):
             raise ValueError(f"numeric must be one of {', '.join(map(repr, get_args(Numeric)))}, got {numeric!r}")
-        if (numeric == "piecewise") != (bins is not None) or (bins is not None and len(bins) != n_numeric):
-            got = "None" if bins is None else len(bins)
-            raise ValueError(f"bins must be the edges of {n_numeric} numbers for 'piecewise', else None, got {got}")
-        self.settings = {  # makes this network again
-            "n_numeric": n_numeric, "cardinalities": cardinalities, "d_embedding": d_embedding, "d_block": d_block,
-            "n_blocks": n_blocks, "d_hidden_multiplier": d_hidden_multiplier, "dropouts": list(dropouts),
-            "numeric": numeric, "bins": bins, "d_out": d_out,
-        }  # fmt: skip
-        self.n_numeric, self.n_categorical = n_numeric, len(cardinalities)
-        self.numeric_embeddings: nn.Module | None = None
-        if n_numeric and numeric == "piecewise":
-            self.numeric_embeddings = _piecewise(cast(Sequence[Sequence[float]], bins), d_embedding)
-        elif n_numeric and numeric == "periodic":
-            self.numeric_embeddings = PeriodicEmbeddings(n_numeric, d_embedding, lite=False)
-        if cardinalities:  # neither is state: both follow from the arguments
-            self.register_buffer("cardinalities", torch.tensor(cardinalities), persistent=False)
-            self.register_buffer("offsets", torch.tensor([0, *accumulate(cardinalities)][:-1]), persistent=False)
-            self.category_embeddings = nn.Embedding(sum(cardinalities), d_embedding)
+        self.numeric_embeddings = _embeddings(numeric, n_numeric, d_embedding)
+        # Neither is part of the state, because both follow from the arguments.
+        self.register_buffer("cardinalities", torch.tensor(counts, dtype=torch.int64), persistent=False)
+        self.register_buffer("offsets", torch.tensor([0, *accumulate(counts)][: len(counts)]), persistent=False)
+        if counts:
+            self.category_embeddings = nn.Embedding(sum(counts), d_embedding)
             nn.init.kaiming_uniform_(self.category_embeddings.weight, a=5**0.5)  # as in the authors' experiments
         d_number = 1 if self.numeric_embeddings is None else d_embedding
-        self.input_projection = nn.Linear(n_numeric * d_number + len(cardinalities) * d_embedding, d_block)
+        self.input_projection = nn.Linear(n_numeric * d_number + len(counts) * d_embedding, d_block)
         self.blocks = nn.ModuleList(_block(d_block, d_hidden, *dropouts) for _ in range(n_blocks))
         self.output = None if d_out is None else _head(d_block, d_out)
 
@@ -141,7 +131,7 @@ class TabularResNet(nn.Module):
             )
         # In the one table of embeddings, a code that is too large would be taken for one of the next column.
         bad = ~numeric.isfinite()
-        wrong = (categorical < 0) | (categorical >= self.cardinalities) if self.n_categorical else categorical.bool()
+        wrong = (categorical < 0) | (categorical >= self.cardinalities)
         if bad.any() | wrong.any():  # one wait for the device, not two
             what, where, values = ("numeric", bad, numeric) if bad.any() else ("categorical", wrong, categorical)
             row, column = where.nonzero()[0].tolist()
@@ -149,27 +139,13 @@ class TabularResNet(nn.Module):
             raise ValueError(f"{what}[{row}, {column}] must be {expected}, got {values[row, column].item()}")
 
 
-def quantile_bins(numeric: Tensor, n_bins: int = 48) -> list[list[float]]:
-    """Edges of the pieces of each number, (N, n_numeric), at its quantiles; a constant gets one piece around it.
-
-    Raises:
-        ValueError: for numbers that are not finite, and for no more rows than bins.
-    """
-    varies = (numeric != numeric[:1]).any(dim=0)
-    bins = [[value - max(abs(value), 1) / 2, value + max(abs(value), 1) / 2] for value in numeric[0].tolist()]
-    if varies.any():
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The .*-th feature has just two bin edges")
-            edges = iter(compute_bins(numeric[:, varies], n_bins))
-    return [next(edges).tolist() if one else constant for one, constant in zip(varies, bins, strict=True)]
-
-
-def _piecewise(bins: Sequence[Sequence[float]], d_embedding: int) -> nn.Module:
-    with warnings.catch_warnings():  # a flag, or a constant, has one piece
-        warnings.filterwarnings("ignore", "The .*-th feature has just two bin edges")
-        return PiecewiseLinearEmbeddings(
-            [torch.tensor(edges) for edges in bins], d_embedding, activation=False, version="B"
-        )
+def _embeddings(numeric: Numeric, n_numeric: int, d_embedding: int) -> nn.Module | None:
+    if numeric == "linear" or not n_numeric:
+        return None
+    if numeric == "periodic":
+        return PeriodicEmbeddings(n_numeric, d_embedding, lite=False)
+    edges = [torch.linspace(-1, 1, PIECES + 1)] * n_numeric
+    return PiecewiseLinearEmbeddings(edges, d_embedding, activation=False, version="B")
 
 
 def _block(d_block: int, d_hidden: int, dropout1: float, dropout2: float) -> nn.Sequential:
