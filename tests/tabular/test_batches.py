@@ -47,6 +47,7 @@ def encoded(encoder: TableEncoder) -> Encoded:
 def blocks(encoder: TableEncoder, tmp_path_factory: pytest.TempPathFactory) -> Blocks:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BLOCK", BLOCK)
+        patch.setattr(module, "ROWS", 2 * BLOCK)
         return write_blocks([table()[:30], table()[30:31], table()[31:]], encoder, tmp_path_factory.mktemp("blocks"))
 
 

@@ -28,8 +28,8 @@ from residual.storage import read_state, read_tensors, write_state, write_tensor
 from residual.tabular.context import ContextFeatures
 from residual.tabular.encode import TableEncoder
 
-ROWS = 1 << 15  # of a table in order of time
-BLOCK = 1 << 12  # rows encoded together, and read together
+ROWS = 1 << 14  # of a table in order of time, and encoded at a time
+BLOCK = 1 << 12  # of them that are read at a time
 TOGETHER = 16  # blocks that are shuffled together
 VERSION = 1  # of the index
 _INDEX = "index.safetensors"
@@ -88,13 +88,15 @@ def write_blocks(tables: Iterable[pl.DataFrame], encoder: TableEncoder, folder: 
     Raises:
         ValueError: for no events, and as `TableEncoder.transform`.
     """
-    (folder / _INDEX).unlink(missing_ok=True)
+    for old in (folder / _INDEX, *folder.glob("block-*")):
+        old.unlink(missing_ok=True)
     times: list[NDArray[np.int64]] = []
-    for block in _blocks(tables):
-        encoded = encoder.transform(block)
-        arrays = {"numeric": encoded.numeric, "categorical": encoded.categorical}
-        write_tensors(folder / _NAME.format(len(times)), arrays)
-        times.append(block["time"].to_numpy().astype(np.int64))
+    for table in _of_equal_height(tables):
+        encoded = encoder.transform(table)
+        for at in range(0, len(table), BLOCK):
+            arrays = {"numeric": encoded.numeric[at : at + BLOCK], "categorical": encoded.categorical[at : at + BLOCK]}
+            write_tensors(folder / _NAME.format(len(times)), arrays)
+            times.append(table["time"][at : at + BLOCK].to_numpy().astype(np.int64))
     if not times:
         raise ValueError("tables have no events, expected at least one to encode")
     widths = {"n_numeric": len(encoder.numeric_names_), "cardinalities": encoder.cardinalities_.tolist()}
@@ -154,7 +156,8 @@ class Blocks:
         order = np.random.default_rng((seed, epoch)).permutation(np.array(chosen, np.int64)).tolist()
         skip, left = start * size, None
         for number in range(0, len(order), TOGETHER):
-            spans = [self._span(block, rows) for block in order[number : number + TOGETHER]]
+            starts = [block * self._size for block in order[number : number + TOGETHER]]
+            spans = [range(max(at, rows.start), min(at + self._size, rows.stop)) for at in starts]
             count = sum(map(len, spans))
             if skip >= count:
                 skip -= count
@@ -170,9 +173,6 @@ class Blocks:
             left = Batch(*(values[len(values) // size * size :] for values in group))
             skip = 0
 
-    def _span(self, block: int, rows: range) -> range:
-        return range(max(block * self._size, rows.start), min((block + 1) * self._size, rows.stop))
-
     def _read(self, span: range) -> Batch:
         block, begin = divmod(span.start, self._size)
         path, what = self.folder / _NAME.format(block), "a block of encoded events"
@@ -185,13 +185,13 @@ class Blocks:
         return Batch(numeric, categorical, torch.arange(span.start, span.stop))
 
 
-def _blocks(tables: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same rows in tables of `BLOCK` rows, and a smaller last one."""
+def _of_equal_height(tables: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows in tables of `ROWS`, whole blocks, and a lower last one."""
     left = pl.DataFrame()
     for table in tables:
         left = pl.concat([left, table]) if len(left) else table
-        whole = len(left) // BLOCK * BLOCK
-        yield from left[:whole].iter_slices(BLOCK) if whole else ()
+        whole = len(left) // ROWS * ROWS
+        yield from left[:whole].iter_slices(ROWS) if whole else ()
         left = left[whole:]
     if len(left):
         yield left

@@ -126,9 +126,7 @@ class TabularResNet(nn.Module):
         if not numeric.is_floating_point() or categorical.dtype not in (torch.int32, torch.int64):
             raise ValueError(f"expected floats and int32 or int64 codes, got {numeric.dtype} and {categorical.dtype}")
         if self.training and len(numeric) < 2:
-            raise ValueError(
-                f"a batch must have at least 2 rows in train mode (batch normalization), got {len(numeric)}"
-            )
+            raise ValueError(f"batch norm needs a batch of at least 2 rows in train mode, got {len(numeric)}")
         # In the one table of embeddings, a code that is too large would be taken for one of the next column.
         bad = ~numeric.isfinite()
         wrong = (categorical < 0) | (categorical >= self.cardinalities)
