@@ -140,15 +140,21 @@ def test_fewer_than_two_rows_are_refused_in_train_mode_and_fine_in_evaluation(co
 def test_a_number_that_is_not_finite_is_named(value: float, mode: bool) -> None:
     numeric, codes = rows(6)
     numeric[4, 3] = value
-    with pytest.raises(ValueError, match=rf"numeric\[4, 3\] must be a finite number, got {value}"):
+    with pytest.raises(ValueError, match=rf"numeric\[4, 3\] is {value}, expected a finite number"):
         net().train(mode)(numeric, codes)
+
+
+def test_numbers_whose_sum_overflows_are_fine() -> None:
+    numeric, codes = rows(6)
+    numeric[:, 0] = 2e38
+    assert net().eval().embed(numeric, codes).shape == (6, SIZES["d_block"])
 
 
 @pytest.mark.parametrize(("column", "code"), [(0, 3), (1, 1), (2, 7), (2, 2**31 - 1), (0, -1)])
 def test_a_code_at_or_over_its_cardinality_is_named(column: int, code: int) -> None:
     numeric, codes = rows(6)
     codes[5, column] = code
-    expected = rf"categorical\[5, {column}\] must be 0 to {CARDINALITIES[column] - 1}, got {code}"
+    expected = rf"categorical\[5, {column}\] is {code}, expected a code from 0 to {CARDINALITIES[column] - 1}"
     with pytest.raises(ValueError, match=expected):
         net()(numeric, codes)
 

@@ -115,7 +115,9 @@ class TabularResNet(nn.Module):
         if self.numeric_embeddings is not None:
             parts = [self.numeric_embeddings(numeric).flatten(1)]
         if self.n_categorical:
-            parts.append(self.category_embeddings(categorical + self.offsets).flatten(1))
+            # One lookup for all columns; on CPUs the gradient of `index_select` is thrice as fast as an embedding's.
+            table, places = self.category_embeddings.weight, (categorical + self.offsets).flatten()
+            parts.append(table.index_select(0, places).view(*categorical.shape, table.shape[1]).flatten(1))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def _check(self, numeric: Tensor, categorical: Tensor) -> None:
@@ -127,14 +129,15 @@ class TabularResNet(nn.Module):
             raise ValueError(f"expected floats and int32 or int64 codes, got {numeric.dtype} and {categorical.dtype}")
         if self.training and len(numeric) < 2:
             raise ValueError(f"batch norm needs a batch of at least 2 rows in train mode, got {len(numeric)}")
-        # In the one table of embeddings, a code that is too large would be taken for one of the next column.
-        bad = ~numeric.isfinite()
+        # In the one table of embeddings, a code that is too large would be taken for one of the next column. A sum of
+        # numbers is as finite as they are, but may overflow; then each is looked at.
         wrong = (categorical < 0) | (categorical >= self.cardinalities)
-        if bad.any() | wrong.any():  # one wait for the device, not two
-            what, where, values = ("numeric", bad, numeric) if bad.any() else ("categorical", wrong, categorical)
-            row, column = where.nonzero()[0].tolist()
-            expected = "a finite number" if what == "numeric" else f"0 to {self.cardinalities[column] - 1}"
-            raise ValueError(f"{what}[{row}, {column}] must be {expected}, got {values[row, column].item()}")
+        if wrong.any() | ~numeric.sum().isfinite():  # one wait for the device, not two
+            for row, column in wrong.nonzero().tolist()[:1]:
+                got = f"categorical[{row}, {column}] is {categorical[row, column].item()}"
+                raise ValueError(f"{got}, expected a code from 0 to {self.cardinalities[column] - 1}")
+            for row, column in (~numeric.isfinite()).nonzero().tolist()[:1]:
+                raise ValueError(f"numeric[{row}, {column}] is {numeric[row, column].item()}, expected a finite number")
 
 
 def _embeddings(numeric: Numeric, n_numeric: int, d_embedding: int) -> nn.Module | None:
