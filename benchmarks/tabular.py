@@ -13,14 +13,16 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
-from parts.tabular_arms import Rows, inference, networks, training, transformer
+from parts.tabular_arms import D_EMBEDDING, SIZES, Rows, inference, networks, training, transformer
 from parts.turns import Arms, take_turns
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -35,7 +37,7 @@ from residual_book.recording import provenance, write_record
 from residual_book.stats import median_interval
 
 ADULT = (6, [9, 16, 7, 15, 6, 5, 2, 42])  # numbers, and codes of each column
-BATCH = 1024
+BATCHES = (256, 1024)
 FEW = 32  # rows of a batch of FT-Transformer: hundreds of tokens each
 ROUNDS = 6  # a median's interval at 95% needs as many
 ENTITIES = (
@@ -47,40 +49,40 @@ Run = dict[str, Any]
 
 def to_embeddings(folder: Path, scratch: Path) -> tuple[Run, Blocks]:
     """Seconds and events per second of each part of the way from a folder of Parquet to embeddings."""
-    events, seconds = read(folder).events, {}
+    seconds: dict[str, float] = {}
 
-    def timed(part: str, run: Any) -> Any:
+    def timed(part: str, run: Callable[[], Any]) -> Any:
         start = time.perf_counter()
         answer = run()
         seconds[part] = time.perf_counter() - start
         return answer
 
-    timed("order", lambda: in_order(events, scratch / "sorted"))
-    context = ContextFeatures(ENTITIES)
-    timed("context", lambda: [len(table) for table in with_context(scratch / "sorted", context)])
-    encoder = TableEncoder(features(depth=4) | context.features())
-    tables = list(with_context(scratch / "sorted", ContextFeatures(ENTITIES)))
-    timed("fit", lambda: [encoder.partial_fit(table) for table in tables])
-    blocks = timed("transform and write", lambda: write_blocks(tables, encoder, scratch / "blocks"))
-    batches = timed("read shuffled", lambda: sum(1 for _ in blocks.batches(BATCH, seed=0, epoch=0)))
-    net = networks(blocks.n_numeric, blocks.cardinalities)["ours"]
-    assert isinstance(net, TabularResNet)
+    def tables() -> Iterator[pl.DataFrame]:
+        return with_context(scratch / "sorted", ContextFeatures(ENTITIES))
+
+    encoder = TableEncoder(features(depth=4) | ContextFeatures(ENTITIES).features())
+    timed("read and order", lambda: in_order(read(folder).events, scratch / "sorted"))
+    timed("context", lambda: sum(len(table) for table in tables()))
+    timed("context and fit", lambda: [encoder.partial_fit(table) and None for table in tables()])
+    blocks = timed("context, transform and write", lambda: write_blocks(tables(), encoder, scratch / "blocks"))
+    timed("a shuffled pass", lambda: sum(1 for _ in blocks.batches(BATCHES[-1], seed=0, epoch=0)))
+    net = TabularResNet(blocks.n_numeric, blocks.cardinalities, d_embedding=D_EMBEDDING, dropouts=(0.15, 0.0), **SIZES)
     bundle = Bundle(net, encoder, None, (0, 0), {})
-    timed("transform and embed", lambda: [bundle.embed(table) for table in tables])
+    timed("context, transform and embed", lambda: sum(len(bundle.embed(table)) for table in tables()))
     rates = {part: round(len(blocks.time) / second) for part, second in seconds.items()}
-    sizes = {"events": len(blocks.time), "batches": batches, "columns": blocks.n_numeric + len(blocks.cardinalities)}
+    sizes = {"events": len(blocks.time), "columns": blocks.n_numeric + len(blocks.cardinalities)}
     return {"job": "Parquet to embeddings", **sizes, "seconds": seconds, "events_per_second": rates}, blocks
 
 
 def of_records(blocks: Blocks) -> Rows:
-    batch = next(blocks.batches(BATCH, seed=0, epoch=0))
+    batch = next(blocks.batches(BATCHES[-1], seed=0, epoch=0))
     return batch.numeric, batch.categorical.long(), (batch.rows % 2).float()
 
 
 def of_adult() -> Rows:
     generator = torch.Generator().manual_seed(0)
-    codes = [torch.randint(0, count, (BATCH,), generator=generator) for count in ADULT[1]]
-    return torch.randn(BATCH, ADULT[0], generator=generator), torch.stack(codes, 1), (codes[0] % 2).float()
+    codes = [torch.randint(0, count, (BATCHES[-1],), generator=generator) for count in ADULT[1]]
+    return torch.randn(BATCHES[-1], ADULT[0], generator=generator), torch.stack(codes, 1), (codes[0] % 2).float()
 
 
 def compare(job: str, name: str, arms: Arms, batch: int, options: argparse.Namespace) -> Run:
@@ -148,8 +150,10 @@ def main() -> None:
         }
     for name, (rows, n_numeric, cardinalities) in shapes.items():
         for job, arm in (("training step", training), ("embedding", inference)):
-            nets = networks(n_numeric, cardinalities)
-            say(compare(job, name, {key: arm(net, rows) for key, net in nets.items()}, BATCH, options))
+            for batch in BATCHES:
+                some: Rows = (rows[0][:batch], rows[1][:batch], rows[2][:batch])
+                arms = {key: arm(net, some) for key, net in networks(n_numeric, cardinalities).items()}
+                say(compare(job, name, arms, batch, options))
         few: Rows = (rows[0][:FEW], rows[1][:FEW], rows[2][:FEW])
         both = {
             "FT-Transformer": transformer(n_numeric, cardinalities),

@@ -22,7 +22,7 @@ PAGES = sorted(path.parent.relative_to(BOOK) for path in BOOK.glob("*/*/__init__
 # What the import of a room brings, beside what it must: a user of one room need not have installed another's packages.
 EXTRAS = {
     "polars", "pyarrow", "ocsf_json_schema", "jsonschema_rs", "sklearn", "jax", "flax", "optax", "scipy", "matplotlib",
-    "IPython", "onnx", "onnxscript", "onnxruntime",
+    "IPython", "onnx", "onnxscript", "onnxruntime", "rtdl_num_embeddings", "rtdl_revisiting_models",
 }  # fmt: skip
 BRINGS = {
     "residual": set(),
