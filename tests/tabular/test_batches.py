@@ -224,6 +224,27 @@ def test_events_without_times_are_refused(tmp_path: Path, change: Any, said: str
     assert not (tmp_path / "sorted").exists()
 
 
+def test_what_was_not_sorted_to_the_end_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, written = pl.DataFrame.write_parquet, 0
+
+    def full(*arguments: Any, **options: Any) -> None:
+        nonlocal written
+        written += 1
+        if written == 3:
+            raise OSError("No space left on device")
+        write(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pl.DataFrame, "write_parquet", full)
+        with pytest.raises(OSError, match="No space left"):
+            in_order(table(), tmp_path / "sorted", rows=9)
+    with pytest.raises(ValueError, match="sorted has no tables: expected a folder that `in_order` wrote"):
+        next(with_context(tmp_path / "sorted"))
+    in_order(table(), tmp_path / "sorted", rows=9)
+    assert pl.concat(with_context(tmp_path / "sorted")).equals(table())
+    assert [path.name for path in tmp_path.iterdir()] == ["sorted"]
+
+
 def test_a_folder_that_is_there_and_tables_without_events_are_refused(encoder: TableEncoder, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is there already: expected a new folder"):
         in_order(table().lazy(), tmp_path)

@@ -176,9 +176,9 @@ def test_events_of_other_columns_are_refused() -> None:
     table = events(40).with_columns(pl.lit("x").alias("a.missing"))
     encoder = TableEncoder(FEATURES, vocabulary=6, buckets=8, grams=2).fit(table)
     ours = Bundle(network(encoder, 0), encoder, None, (0, 1), {})
-    with pytest.raises(ValueError, match=r"events lack columns that all events of the fit had filled: a.missing$"):
+    with pytest.raises(ValueError, match=r"events lack columns of the events that the model was fitted on: a.missing$"):
         ours.embed(events(10))
-    with pytest.raises(ValueError, match=r"had filled: a.missing, time$"):
+    with pytest.raises(ValueError, match=r"fitted on: a.missing, time$"):
         ours.embed(events(10).drop("time"))
     with pytest.raises(ValueError, match=r"column 'a.number' has type String"):
         ours.embed(table.with_columns(pl.lit("x").alias("a.number")))
@@ -186,9 +186,14 @@ def test_events_of_other_columns_are_refused() -> None:
     assert np.isfinite(vectors).all()  # sometimes null in the fit: such a column may be absent
 
 
+def test_a_context_that_was_forgotten_is_not_taken_for_no_past() -> None:
+    with pytest.raises(ValueError, match=r"fitted on: context\.first\.a\.port, context\.user\.count, "):
+        bundle().embed(later())
+
+
 def test_parts_that_do_not_belong_together_are_refused() -> None:
     ours, other = bundle(), bundle(with_context=False)
-    with pytest.raises(ValueError, match=r"encoder gives .* for another network than this"):
+    with pytest.raises(ValueError, match=r"encoder gives .* for another network$"):
         Bundle(ours.net, other.encoder, None, (0, 1), {})
     with pytest.raises(ValueError, match=r"context has features that the encoder does not know: context\.first"):
         Bundle(other.net, other.encoder, ours.context, (0, 1), {})

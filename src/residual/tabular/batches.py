@@ -26,7 +26,7 @@ from torch import Tensor
 from residual.ocsf.intake import UID
 from residual.storage import read_state, read_tensors, write_state, write_tensors
 from residual.tabular.context import ContextFeatures
-from residual.tabular.encode import TableEncoder
+from residual.tabular.encode import Table, TableEncoder
 
 ROWS = 1 << 14  # of a table in order of time, and encoded at a time
 BLOCK = 1 << 12  # of them that are read at a time
@@ -45,7 +45,7 @@ class Batch(NamedTuple):
     rows: Tensor
 
 
-def in_order(events: pl.LazyFrame, folder: Path, *, rows: int = ROWS) -> None:
+def in_order(events: Table, folder: Path, *, rows: int = ROWS) -> None:
     """Sort events by time into tables of about `rows` events, files in a new folder. Events of one time stay together.
 
     Reads the events twice, first the column `time` alone. Unsorted input costs many small files.
@@ -53,6 +53,7 @@ def in_order(events: pl.LazyFrame, folder: Path, *, rows: int = ROWS) -> None:
     Raises:
         ValueError: for no events, for a `time` that is missing, null or no integer, for a folder that is there.
     """
+    events = events.lazy()
     if (dtype := events.collect_schema().get("time")) is None or not dtype.is_integer():
         raise ValueError(f"column 'time' has type {dtype}, expected integers (ms since 1970 UTC)")
     time = events.select("time").collect()["time"]
@@ -75,8 +76,13 @@ def with_context(folder: Path, context: ContextFeatures | None = None) -> Iterat
     """The tables that `in_order` wrote, sorted by time and `metadata.uid`, each beside the features of its past.
 
     `context` goes on from where it stands, and ends with all events in its past.
+
+    Raises:
+        ValueError: for a folder without tables, and as `ContextFeatures.advance`.
     """
-    for _, paths in groupby(sorted(folder.glob("*.parquet")), key=lambda path: path.name.partition("-")[0]):
+    if not (files := sorted(folder.glob("*.parquet"))):
+        raise ValueError(f"{folder} has no tables: expected a folder that `in_order` wrote")
+    for _, paths in groupby(files, key=lambda path: path.name.partition("-")[0]):
         table = pl.concat([pl.read_parquet(path) for path in paths])
         table = table.sort([name for name in ("time", UID) if name in table.columns], maintain_order=True)
         yield table if context is None else table.hstack(context.advance(table))

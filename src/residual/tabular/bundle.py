@@ -61,11 +61,8 @@ class Bundle:
     def __post_init__(self) -> None:
         given = (len(self.encoder.numeric_names_), self.encoder.cardinalities_.tolist())
         if given != (self.net.settings["n_numeric"], self.net.settings["cardinalities"]):
-            raise ValueError(
-                f"encoder gives {given[0]} numbers and {len(given[1])} codes, for another network than this"
-            )
-        features = () if self.context is None else self.context.features()
-        if unknown := sorted(set(features) - self.encoder.columns_.keys()):
+            raise ValueError(f"encoder gives {given[0]} numbers and {len(given[1])} codes, for another network")
+        if unknown := sorted(self._of_context() - self.encoder.columns_.keys()):
             raise ValueError(f"context has features that the encoder does not know: {', '.join(unknown)}")
 
     @torch.no_grad()
@@ -76,17 +73,20 @@ class Bundle:
             table: of dotted columns; where there is a context, with its features, as `batches.with_context` adds them.
 
         Raises:
-            ValueError: for a table that lacks a column which every event of the fit had filled: it is of other events.
-                Other columns that it lacks count as null, and a value that the fit did not meet as unknown.
+            ValueError: for a table that lacks features of the context, or a column which every event of the fit had
+                filled. Other columns that it lacks count as null, and a value that the fit did not meet as unknown.
         """
         always = {path for path, column in self.encoder.columns_.items() if column.filled == self.encoder.rows_}
-        if lacking := sorted(always.difference(table.columns)):
-            raise ValueError(f"events lack columns that all events of the fit had filled: {', '.join(lacking)}")
+        if lacking := sorted((always | self._of_context()).difference(table.columns)):
+            raise ValueError(f"events lack columns of the events that the model was fitted on: {', '.join(lacking)}")
         encoded, device = self.encoder.transform(table), self.net.input_projection.weight.device
         self.net.eval()
         rows = zip(*(torch.from_numpy(x).split(_ROWS) for x in (encoded.numeric, encoded.categorical)), strict=True)
         parts = [self.net.embed(numeric.to(device), codes.to(device)).cpu() for numeric, codes in rows]
         return np.asarray(torch.cat(parts).numpy())
+
+    def _of_context(self) -> set[str]:
+        return set() if self.context is None else set(self.context.features())
 
     def save(self, folder: Path) -> None:
         """Write the bundle, whole or not at all: until it is, and if it cannot be, `folder` holds the one before."""
@@ -101,10 +101,9 @@ class Bundle:
                 files = {path.name: _digest(path) for path in sorted(Path(new).iterdir())}
                 for part, digest in files.items():
                     os.replace(Path(new, part), folder / _name(part, digest))
-            content = {**_VERSIONS, "span": self.span, "recipe": dict(self.recipe), "files": files}
-            write_atomically(
-                folder / MANIFEST, _manifest({**content, "packages": {name: version(name) for name in _PACKAGES}})
-            )
+            packages = {name: version(name) for name in _PACKAGES}
+            content = {"packages": packages, "span": self.span, "recipe": dict(self.recipe), "files": files}
+            write_atomically(folder / MANIFEST, _manifest(_VERSIONS | content))
         finally:
             _tidy(folder)
 
