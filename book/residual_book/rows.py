@@ -1,0 +1,80 @@
+"""One table of all events of a simulated organization, and what a network reads of it. Told in `book/part4/rows.md`.
+
+Seven classes of events stand in one table, sorted by time, with a column for each leaf that is ever filled: some 370
+columns, most of them empty in most rows. Beside them are the features of each event's past. An encoder that was fitted
+on the first days makes numbers and codes of all of it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from residual import simulate
+from residual.ocsf.schema import features
+from residual.tabular import ContextFeatures, Entity, TableEncoder
+from residual_book.organizations import LABELS, day_of, labeled, raw_columns
+
+USER, SOURCE, HOST = (
+    ("actor.user.name", "user.name"),
+    ("src_endpoint.ip",),
+    ("device.hostname", "src_endpoint.hostname"),
+)
+ENTITIES = (
+    Entity("user", USER, ("src_endpoint.ip",), ("src_endpoint.ip", "api.operation", "process.name"), ("user.type",)),
+    Entity("source", SOURCE, ("dst_endpoint.ip",), ("dst_endpoint.ip", "dst_endpoint.port")),
+    Entity("host", HOST, ("dst_endpoint.hostname",), ("dst_endpoint.hostname", "process.name"), ("device.os.name",)),
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The events of an organization as a table and as tensors, row by row the same, in order of time.
+
+    Attributes:
+        table: dotted columns and those of the context, without labels.
+        labels: `label.episode` and so on, as of `organizations.LABELS`, null for normal events, and `label.attack`.
+        entities: what the labels name.
+        encoder: fitted on the first days.
+        numeric: float32 (N, f).
+        categorical: int32 (N, c).
+        day: of each event, from 0: (N,).
+    """
+
+    table: pl.DataFrame
+    labels: pl.DataFrame
+    entities: pl.DataFrame
+    encoder: TableEncoder
+    numeric: Tensor
+    categorical: Tensor
+    day: NDArray[np.int64]
+
+    def where(self, mask: NDArray[np.bool_] | slice) -> tuple[Tensor, Tensor]:
+        """Numbers and codes of some rows."""
+        return self.numeric[mask], self.categorical[mask]
+
+
+def rows(seed: int, *, users: int, days: int, fitted: int, episodes: float = simulate.EPISODES) -> Rows:
+    """Make an organization and encode it; the encoder learns from the first `fitted` days alone."""
+    made = labeled(simulate.simulation(users=users, days=days, seed=seed, episodes=episodes))
+    both = pl.concat(made.events.values(), how="diagonal_relaxed").sort("time", "metadata.uid", maintain_order=True)
+    context = ContextFeatures(ENTITIES)
+    past = context.advance(both)
+    # How often an entity ever came only grows, so that each day would be odder than the one before.
+    known = {path: f for path, f in context.features().items() if not path.endswith(".count")}
+    table = both.select(raw_columns(both)).hstack(past.select(list(known)))
+    day = day_of(table)
+    encoder = TableEncoder(features(depth=4) | known, scaling="quantile").fit(table.filter(day < fitted))
+    encoded = encoder.transform(table)
+    return Rows(
+        table=table,
+        labels=both.select("label.attack", *(f"label.{name}" for name in LABELS)),
+        entities=made.entities,
+        encoder=encoder,
+        numeric=torch.from_numpy(encoded.numeric),
+        categorical=torch.from_numpy(encoded.categorical),
+        day=day,
+    )
