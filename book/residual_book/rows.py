@@ -5,6 +5,7 @@ columns, most of them empty in most rows. Beside them are the features of each e
 on the first days makes numbers and codes of all of it.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from torch import Tensor
 from residual import simulate
 from residual.ocsf.schema import features
 from residual.tabular import ContextFeatures, Entity, TableEncoder
+from residual.tabular.batches import Batch
+from residual.tabular.pretrain import Step, steps_of
 from residual_book.organizations import LABELS, day_of, labeled, raw_columns
 
 USER, SOURCE, HOST = (
@@ -51,6 +54,25 @@ class Rows:
     numeric: Tensor
     categorical: Tensor
     day: NDArray[np.int64]
+
+    @property
+    def given(self) -> list[str]:
+        """Columns that say who acts, when, and what came before."""
+        known = {"time", *(column for entity in ENTITIES for column in entity.columns)}
+        filled = (path for path, column in self.encoder.columns_.items() if column.filled)
+        return [path for path in filled if path in known or path.startswith("context.")]
+
+    def steps(self, mask: NDArray[np.bool_], size: int, seed: int) -> Callable[[int], Iterator[Step]]:
+        """Shuffled batches of some rows, as `train` asks for them."""
+        places = np.flatnonzero(mask)
+
+        def one_pass(number: int, start: int) -> Iterator[Batch]:
+            order = np.random.default_rng((seed, number)).permutation(places)
+            for begin in range(start * size, len(order) - size + 1, size):
+                chosen = torch.from_numpy(order[begin : begin + size])
+                yield Batch(self.numeric[chosen], self.categorical[chosen], chosen)
+
+        return steps_of(one_pass, len(places) // size)
 
     def where(self, mask: NDArray[np.bool_] | slice) -> tuple[Tensor, Tensor]:
         """Numbers and codes of some rows."""

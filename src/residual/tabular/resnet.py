@@ -90,9 +90,14 @@ class TabularResNet(nn.Module):
         self.blocks = nn.ModuleList(_block(d_block, d_hidden, *dropouts) for _ in range(n_blocks))
         self.output = None if d_out is None else _head(d_block, d_out)
 
-    def embed(self, numeric: Tensor, categorical: Tensor | None = None) -> Tensor:
-        """What the head reads: the skip path after the last block, (N, d_block). Arguments as in `forward`."""
-        x = self.input_projection(self._joined(numeric, categorical))
+    def embed(self, numeric: Tensor, categorical: Tensor | None = None, added: Tensor | float = 0.0) -> Tensor:
+        """What the head reads: the skip path after the last block, (N, d_block).
+
+        Args:
+            numeric, categorical: as in `forward`.
+            added: (N, d_block), what else enters the skip path where it begins.
+        """
+        x = self.input_projection(self._joined(numeric, categorical)) + added
         for block in self.blocks:
             x = x + block(x)
         return x
