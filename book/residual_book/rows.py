@@ -16,21 +16,11 @@ from torch import Tensor
 
 from residual import simulate
 from residual.ocsf.schema import features
-from residual.tabular import ContextFeatures, Entity, TableEncoder
+from residual.tabular import ContextFeatures, TableEncoder
 from residual.tabular.batches import Batch
+from residual.tabular.fitting import ENTITIES, given, kept
 from residual.tabular.pretrain import Step, steps_of
 from residual_book.organizations import LABELS, day_of, labeled, raw_columns
-
-USER, SOURCE, HOST = (
-    ("actor.user.name", "user.name"),
-    ("src_endpoint.ip",),
-    ("device.hostname", "src_endpoint.hostname"),
-)
-ENTITIES = (
-    Entity("user", USER, ("src_endpoint.ip",), ("src_endpoint.ip", "api.operation", "process.name"), ("user.type",)),
-    Entity("source", SOURCE, ("dst_endpoint.ip",), ("dst_endpoint.ip", "dst_endpoint.port")),
-    Entity("host", HOST, ("dst_endpoint.hostname",), ("dst_endpoint.hostname", "process.name"), ("device.os.name",)),
-)
 
 
 @dataclass(frozen=True)
@@ -58,9 +48,7 @@ class Rows:
     @property
     def given(self) -> list[str]:
         """Columns that say who acts, when, and what came before."""
-        known = {"time", *(column for entity in ENTITIES for column in entity.columns)}
-        filled = (path for path, column in self.encoder.columns_.items() if column.filled)
-        return [path for path in filled if path in known or path.startswith("context.")]
+        return given(self.encoder)
 
     def steps(self, mask: NDArray[np.bool_], size: int, seed: int) -> Callable[[int], Iterator[Step]]:
         """Shuffled batches of some rows, as `train` asks for them."""
@@ -85,8 +73,7 @@ def rows(seed: int, *, users: int, days: int, fitted: int, episodes: float = sim
     both = pl.concat(made.events.values(), how="diagonal_relaxed").sort("time", "metadata.uid", maintain_order=True)
     context = ContextFeatures(ENTITIES)
     past = context.advance(both)
-    # How often an entity ever came only grows, so that each day would be odder than the one before.
-    known = {path: f for path, f in context.features().items() if not path.endswith(".count")}
+    known = kept(context)
     table = both.select(raw_columns(both)).hstack(past.select(list(known)))
     day = day_of(table)
     encoder = TableEncoder(features(depth=4) | known, scaling="quantile").fit(table.filter(day < fitted))

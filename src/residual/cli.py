@@ -129,6 +129,44 @@ def convert(
         print(f"passed over: {name!r}: {why}")
 
 
+Device = Annotated[str, typer.Option(help="Where to compute, such as cuda.")]
+
+
+@app.command()
+def fit(
+    events: Folder,
+    out: Annotated[Path, typer.Option(help="Folder to write the model to.", show_default=False)],
+    objective: Annotated[str, typer.Option(help="What to learn: masked or contrastive.")] = "masked",
+    passes: Annotated[int | None, typer.Option(help="Over the events; by default what the minutes allow.")] = None,
+    minutes: Annotated[float, typer.Option(help="For all of it, about.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of weights and order.")] = 0,
+    device: Device = "cpu",
+) -> None:
+    """Learn from events without labels, into a model. A fit that was cut off goes on when it is called again."""
+    from typing import cast
+
+    from residual.tabular.fitting import Objective
+    from residual.tabular.fitting import fit as learn
+
+    history = learn(
+        events, out, objective=cast(Objective, objective), passes=passes, minutes=minutes, seed=seed, device=device
+    )
+    print(f"{out}: loss on the last fifth {history.valid_loss[0]:.3f} untrained, {min(history.valid_loss):.3f} trained")
+
+
+@app.command()
+def embed(
+    events: Folder,
+    model: Annotated[Path, typer.Option(help="Folder with a model, as fit writes it.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Parquet file to write the vectors to.", show_default=False)],
+    device: Device = "cpu",
+) -> None:
+    """Write the vector that a model makes of each event."""
+    from residual.tabular.fitting import embed as write
+
+    print(f"{write(events, model, out, device=device):,} vectors in {out}")
+
+
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="Safetensors file to write the weights to.", show_default=False)],

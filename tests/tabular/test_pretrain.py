@@ -15,7 +15,10 @@ from residual.tabular.pretrain import Contrastive, MaskedParts, Parts, Step, mea
 from residual.tabular.resnet import TabularResNet
 from residual.training import Recipe, adamw, train
 
-KINDS = {"who": "string", "device.ip": "ip", "device.name": "string", "status": "string", "status_id": "enum", "size": "number", "time": "time"}  # fmt: skip
+KINDS = {
+    "who": "string", "device.ip": "ip", "device.name": "string", "status": "string", "status_id": "enum",
+    "size": "number", "time": "time",
+}  # fmt: skip
 N = 400
 
 

@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from residual.ocsf import schema
 from residual.storage import read_tensors, write_atomically, write_tensors
@@ -32,7 +33,7 @@ MANIFEST = "manifest.json"
 _VERSIONS = {"layout": 1, "ocsf": schema.VERSION}
 _PACKAGES = ("residual", "torch", "numpy", "polars", "rtdl_num_embeddings")  # whose versions the manifest has
 _WHAT = "a folder with a trained model"
-_PART = re.compile(r"(weights|encoder|context)-[0-9a-f]{16}\.safetensors")
+_PART = re.compile(r"(weights|heads|encoder|context)-[0-9a-f]{16}\.safetensors")
 _NEW = ".new-"
 _ROWS = 1 << 12  # embedded at a time
 
@@ -47,6 +48,7 @@ class Bundle:
         context: the past as it stood at the end of the data; None where the table has no features of it.
         span: first and last time of the data that it was trained on, in ms since 1970 UTC.
         recipe: how it was trained: what JSON can say.
+        heads: what else was trained, on top of the network: parameters of its objective, by name.
 
     Raises:
         ValueError: for a network of other columns than the encoder gives, or a context that the encoder does not know.
@@ -57,6 +59,7 @@ class Bundle:
     context: ContextFeatures | None
     span: tuple[int, int]
     recipe: Mapping[str, Any]
+    heads: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         given = (len(self.encoder.numeric_names_), self.encoder.cardinalities_.tolist())
@@ -95,6 +98,7 @@ class Bundle:
             with tempfile.TemporaryDirectory(dir=folder, prefix=_NEW) as new:
                 settings = json.dumps(self.net.settings)
                 write_tensors(Path(new, "weights"), self.net.state_dict(), {"settings": settings})
+                write_tensors(Path(new, "heads"), self.heads)
                 self.encoder.save(Path(new, "encoder"))
                 if self.context is not None:
                     self.context.save(Path(new, "context"))
@@ -126,7 +130,8 @@ class Bundle:
         net.load_state_dict(weights)
         context = ContextFeatures.load(paths["context"]) if "context" in paths else None
         encoder = TableEncoder.load(paths["encoder"])
-        return cls(net.eval(), encoder, context, tuple(content["span"]), content["recipe"])
+        heads, _ = read_tensors(paths["heads"], what="weights")
+        return cls(net.eval(), encoder, context, tuple(content["span"]), content["recipe"], heads)
 
 
 def _manifest(content: Mapping[str, Any]) -> bytes:
