@@ -51,7 +51,7 @@ class Bundle:
         heads: what else was trained, on top of the network: parameters of its objective, by name.
 
     Raises:
-        ValueError: for a network of other columns than the encoder gives, or a context that the encoder does not know.
+        ValueError: for a network of other columns than the encoder gives, or a context of which it knows nothing.
     """
 
     net: TabularResNet
@@ -65,8 +65,8 @@ class Bundle:
         given = (len(self.encoder.numeric_names_), self.encoder.cardinalities_.tolist())
         if given != (self.net.settings["n_numeric"], self.net.settings["cardinalities"]):
             raise ValueError(f"encoder gives {given[0]} numbers and {len(given[1])} codes, for another network")
-        if unknown := sorted(self._of_context() - self.encoder.columns_.keys()):
-            raise ValueError(f"context has features that the encoder does not know: {', '.join(unknown)}")
+        if self.context is not None and not self._of_context():
+            raise ValueError("context has no feature that the encoder knows, expected some, or None")
 
     @torch.no_grad()
     def embed(self, table: pl.DataFrame) -> NDArray[np.float32]:
@@ -89,7 +89,7 @@ class Bundle:
         return np.asarray(torch.cat(parts).numpy())
 
     def _of_context(self) -> set[str]:
-        return set() if self.context is None else set(self.context.features())
+        return set() if self.context is None else self.context.features().keys() & self.encoder.columns_.keys()
 
     def save(self, folder: Path) -> None:
         """Write the bundle, whole or not at all: until it is, and if it cannot be, `folder` holds the one before."""
@@ -98,7 +98,8 @@ class Bundle:
             with tempfile.TemporaryDirectory(dir=folder, prefix=_NEW) as new:
                 settings = json.dumps(self.net.settings)
                 write_tensors(Path(new, "weights"), self.net.state_dict(), {"settings": settings})
-                write_tensors(Path(new, "heads"), self.heads)
+                if self.heads:
+                    write_tensors(Path(new, "heads"), self.heads)
                 self.encoder.save(Path(new, "encoder"))
                 if self.context is not None:
                     self.context.save(Path(new, "context"))
@@ -130,7 +131,7 @@ class Bundle:
         net.load_state_dict(weights)
         context = ContextFeatures.load(paths["context"]) if "context" in paths else None
         encoder = TableEncoder.load(paths["encoder"])
-        heads, _ = read_tensors(paths["heads"], what="weights")
+        heads = read_tensors(paths["heads"], what="weights")[0] if "heads" in paths else {}
         return cls(net.eval(), encoder, context, tuple(content["span"]), content["recipe"], heads)
 
 
