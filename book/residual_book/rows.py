@@ -62,7 +62,7 @@ class Rows:
 
         return steps_of(one_pass, len(places) // size)
 
-    def where(self, mask: NDArray[np.bool_] | slice) -> tuple[Tensor, Tensor]:
+    def where(self, mask: NDArray[np.bool_] | NDArray[np.int64] | slice) -> tuple[Tensor, Tensor]:
         """Numbers and codes of some rows."""
         return self.numeric[mask], self.categorical[mask]
 
