@@ -131,7 +131,9 @@ def test_parts_are_exchanged_whole_and_within_the_batch(encoder: TableEncoder) -
     parts = Parts.of(encoder, ["who", "time"])
     numeric, categorical = rows(encoder)
     for share, least, most in ((0.0, 0.0, 0.0), (0.6, 0.3, 0.6), (1.0, 0.5, 1.0)):
-        found, codes = Contrastive(net_of(encoder), parts, exchange=share).exchanged(numeric, categorical, 3)
+        model = Contrastive(net_of(encoder), parts, exchange=share)
+        source = model.drawn(N, torch.Generator().manual_seed(3))
+        found, codes = model.exchanged(numeric, categorical, source)
         device, status = codes[:, :4], codes[:, 4:6]
         assert {tuple(row) for row in device.tolist()} <= {tuple(row) for row in categorical[:, :4].tolist()}
         assert torch.equal(status[:, 0], status[:, 1])  # `status` and `status_id` come from one row

@@ -110,6 +110,10 @@ class MaskedParts(nn.Module):
         self.codes = nn.Linear(width, sum(self.sizes))
         self.numbers = nn.Linear(width, len(parts.numbers))
 
+    def drawn(self, n: int, generator: torch.Generator) -> Tensor:
+        """Which parts of n rows to hide, bool (n, P)."""
+        return (torch.rand(n, len(self.parts.names), generator=generator) < self.hide) & ~self.parts.given
+
     def read(self, numeric: Tensor, categorical: Tensor, hidden: Tensor) -> Tensor:
         """Rows without their hidden parts, as predictions are made of: (N, d_block). `hidden` is bool (N, P)."""
         gone = F.pad(hidden, (0, 1))
@@ -126,8 +130,8 @@ class MaskedParts(nn.Module):
     def forward(self, step: Step) -> Judged:
         """The mean surprise of a hidden code, in nats, and the mean loss of a hidden number (Huber's), added up."""
         number, (numeric, categorical, _) = step
-        parts, generator = self.parts, torch.Generator().manual_seed(1_000_003 * self.seed + number)
-        hidden = (torch.rand(len(numeric), len(parts.names), generator=generator) < self.hide) & ~parts.given
+        parts, generator = self.parts, _generator(self.seed, number)
+        hidden = self.drawn(len(numeric), generator)
         lost = torch.rand(categorical.shape, generator=generator) < self.forget
         lost = lost & F.pad(parts.given, (0, 1))[parts.categorical]
         hidden, lost = hidden.to(numeric.device), lost.to(numeric.device) & (categorical > UNKNOWN)
@@ -169,12 +173,15 @@ class Contrastive(nn.Module):
         width = net.input_projection.out_features
         self.head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
 
-    def exchanged(self, numeric: Tensor, categorical: Tensor, number: int) -> tuple[Tensor, Tensor]:
-        """Rows with most of their parts from other rows, by the random numbers of a step."""
-        generator = torch.Generator().manual_seed(1_000_003 * self.seed + number)
-        shape, own = (len(numeric), len(self.parts.names)), torch.arange(len(numeric))[:, None]
-        other = torch.randint(len(numeric), shape, generator=generator)
-        source = torch.where(torch.rand(shape, generator=generator) < self.exchange, other, own)
+    def drawn(self, n: int, generator: torch.Generator) -> Tensor:
+        """The row that each part of n rows comes from, int64 (n, P)."""
+        own, shape = torch.arange(n)[:, None], (n, len(self.parts.names))
+        other = torch.randint(n, shape, generator=generator)
+        return torch.where(torch.rand(shape, generator=generator) < self.exchange, other, own)
+
+    def exchanged(self, numeric: Tensor, categorical: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows whose parts come from other rows; `source` is int64 (N, P)."""
+        own = torch.arange(len(numeric))[:, None]
         source = torch.cat([source, own], dim=1).to(numeric.device)
         return numeric.gather(0, source[:, self.parts.numeric]), categorical.gather(
             0, source[:, self.parts.categorical]
@@ -183,10 +190,16 @@ class Contrastive(nn.Module):
     def forward(self, step: Step) -> Judged:
         """The mean of -log p, where p is what a row's copy gives to the row among all of the batch."""
         number, (numeric, categorical, _) = step
-        views = (numeric, categorical), self.exchanged(numeric, categorical, number)
+        source = self.drawn(len(numeric), _generator(self.seed, number))
+        views = (numeric, categorical), self.exchanged(numeric, categorical, source)
         rows, copies = (F.normalize(self.head(self.net.embed(*view)), dim=1) for view in views)
         cosines, own = copies @ rows.T / self.temperature, torch.arange(len(rows), device=rows.device)
         return Judged(F.cross_entropy(cosines, own), (cosines.argmax(1) != own).sum(), len(rows))
+
+
+def _generator(seed: int, number: int) -> torch.Generator:
+    """Of a step: a run that goes on needs no random state from before."""
+    return torch.Generator().manual_seed(1_000_003 * seed + number)
 
 
 def steps_of(passes: Callable[[int, int], Iterator[Batch]], per_pass: int) -> Callable[[int], Iterator[Step]]:
