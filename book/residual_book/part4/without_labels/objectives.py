@@ -16,7 +16,7 @@ from residual.tabular.pretrain import Contrastive, MaskedParts, Parts, mean_loss
 from residual.tabular.quality import effective_rank
 from residual.tabular.resnet import TabularResNet
 from residual.training import History, Recipe, adamw, train
-from residual_book.part4.without_labels.fields import Field, Guesses, judged_fields
+from residual_book.part4.without_labels.fields import RIVALS, Field, Guesses, judged_fields
 from residual_book.recording import RESULTS, alone, listed, record_all
 from residual_book.rows import Rows, rows
 
@@ -129,3 +129,24 @@ def record(out: Path, seeds: Iterable[int]) -> None:
         out, {(seed,): partial(measure, seed) for seed in seeds}, Run, key=lambda run: (run.seed,), command=command,
         label="organizations", recipe=RECIPE, users=USERS, days=DAYS, fitted=FITTED,
     )  # fmt: skip
+
+
+def unsettled(run: Run) -> list[Field]:
+    """The fields of a run that no other column settles."""
+    return [field for field in run.fields if not field.settled]
+
+
+def won(run: Run, measure: str = "right", arm: str = "masked") -> float:
+    """Share of these fields on which an arm guesses better than the best other column: "right" or "score"."""
+    gains = [getattr(field, measure)[arm] - getattr(field, measure)[RIVALS[2]] for field in unsettled(run)]
+    return float(np.mean(np.array(gains) > 0))
+
+
+def guessed(name: str, run: Run) -> float:
+    """Share of right guesses of these fields by a rival or an arm, in the mean over fields."""
+    return float(np.mean([field.right[name] for field in unsettled(run)]))
+
+
+def scored(name: str, run: Run) -> float:
+    """Log score of these fields by a rival or an arm, in the mean over fields."""
+    return float(np.mean([field.score[name] for field in unsettled(run)]))
