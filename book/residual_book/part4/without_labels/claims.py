@@ -1,0 +1,88 @@
+"""What `book/part4/without-labels.md` says, and the rule of each sentence.
+
+All of it comes from two recordings of five organizations each. Five fresh ones are recorded in the same way, in files
+of their own, because they take an hour of one core.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from residual_book import claims
+from residual_book.claims import extended, glue_all, no_verdict, number
+from residual_book.part4.without_labels import expectations, objectives
+from residual_book.part4.without_labels.expectations import RIVALS, gains
+from residual_book.part4.without_labels.fields import RIVALS as COUNTS
+from residual_book.part4.without_labels.objectives import CONTRASTIVE, UNTRAINED, guessed, unsettled, won
+from residual_book.recording import RESULTS, recorded_runs
+from residual_book.stats import mean_over, seeds_of
+
+ORGANIZATIONS = 5
+FRESH_OBJECTIVES, FRESH_EXPECTATION = RESULTS / "objectives-fresh.json", RESULTS / "expectation-fresh.json"
+SPREAD = 8.0  # directions that embeddings spread in, at least, if they have not collapsed
+
+
+def on_objectives(runs: Sequence[objectives.Run], *, recorded: str = objectives.RESULT.name) -> None:
+    """Of what networks learn from rows with hidden or exchanged parts."""
+    right, surer = mean_over(runs, won), mean_over(runs, partial(won, measure="score"))
+    over_pairs = mean_over(runs, lambda run: guessed("masked", run) - guessed(COUNTS[2], run))
+    over_entity = mean_over(runs, lambda run: guessed("masked", run) - guessed(COUNTS[1], run))
+    block, hidden = (
+        mean_over(runs, lambda run, arm=arm: guessed("masked", run) - guessed(arm, run))  # type: ignore[misc]
+        for arm in ("one block", "six in ten hidden")
+    )
+    ranks = {name: mean_over(runs, lambda run, of=name: run.rank[of]) for name in (UNTRAINED, "masked", CONTRASTIVE)}  # type: ignore[misc]
+    least = min(("masked", CONTRASTIVE), key=lambda name: ranks[name].low)
+    glue_all(
+        organizations=number(len(runs)), events=number(round(np.mean([run.events for run in runs]), -3)), fields=number(round(np.mean([len(run.fields) for run in runs]))),
+        open_fields=number(round(np.mean([len(unsettled(run)) for run in runs]))), right=right, surer=surer, over_pairs=over_pairs, over_entity=over_entity, block=block, hidden=hidden,
+        rank_untrained=ranks[UNTRAINED], rank_masked=ranks["masked"], rank_contrastive=ranks[CONTRASTIVE], found=mean_over(runs, lambda run: run.found),
+    )  # fmt: skip
+    check = partial(claims.check, seeds=seeds_of(runs), recorded=recorded)
+    check(
+        "objectives-right", holds=right.low > 0.5, value=right, unit="of the fields",
+        statement="Of the fields that no other column settles, a network that learned to fill in hidden parts guesses more than half right more often than the best other column does.",
+        verdict=extended("yoon2020", "section 4.1, self-supervised learning for tabular data", "trains an encoder to recover hidden values of a table, and judges it by what is learned on top of it"),
+    )  # fmt: skip
+    check(
+        "objectives-entity", holds=over_entity.low > 0.1, value=over_entity, unit="of the events more",
+        statement="In the mean over these fields it is right in more than ten events of a hundred in which the entity's most frequent value is wrong, beyond those that it loses.",
+        verdict=extended("yoon2020", "section 4.1, self-supervised learning for tabular data", "trains an encoder to recover hidden values of a table, and judges it by what is learned on top of it"),
+    )  # fmt: skip
+    check(
+        "objectives-rank", holds=all(ranks[name].low > SPREAD for name in ("masked", CONTRASTIVE)), value=ranks[least], unit=f"directions with {'hidden' if least == 'masked' else 'exchanged'} parts, which have the fewer",
+        statement="Embeddings learned by hidden or by exchanged parts do not collapse: they spread in more than eight directions.",
+        verdict=no_verdict("roy2007", "section 2, effective rank", "defines the effective rank by the entropy of the singular values"),
+    )  # fmt: skip
+
+
+def on_expectation(runs: Sequence[expectations.Run], *, recorded: str = expectations.RESULT.name) -> None:
+    """Of what entities are expected to do."""
+    both = mean_over(runs, lambda run: share(run, "network", RIVALS))
+    linear = mean_over(runs, lambda run: share(run, "network", ["linear"]))
+    skip = mean_over(runs, lambda run: share(run, "network", ["without skip"]))
+    every = gains(runs)
+    glue_all(
+        expected=number(len(every)), both=both, linear=linear, skip=skip, sure=number(sum(gain.low > 0 for gain in every.values())), lost=number(sum(gain.high < 0 for gain in every.values())),
+    )  # fmt: skip
+    claims.check(
+        "expectation-both", holds=both.low > 0.8, value=both, unit="of the features",
+        statement="With the seasonal mean in its skip path, a network expects more than 80% of the features of a window better, by the log score, than the entity's own mean and its seasonal mean both do.",
+        seeds=seeds_of(runs), recorded=recorded,
+        verdict=no_verdict("gneiting2007", "section 4.1, the logarithmic score", "shows that a forecaster gains nothing in log score by saying other probabilities than it believes"),
+    )  # fmt: skip
+
+
+def share(run: expectations.Run, arm: str, over: Sequence[str]) -> float:
+    """Share of features on which an arm's log score is above all of the others'."""
+    best = np.max([run.score[other] for other in over], axis=0)
+    return float(np.mean(np.array(run.score[arm]) > best))
+
+
+def on_fresh_seeds(seeds: Sequence[int]) -> None:
+    """Record five other organizations, if that is not done yet, and check the claims again."""
+    objectives.record(FRESH_OBJECTIVES, seeds[:ORGANIZATIONS])
+    expectations.record(FRESH_EXPECTATION, seeds[:ORGANIZATIONS])
+    on_objectives(recorded_runs(FRESH_OBJECTIVES, objectives.Run), recorded="")
+    on_expectation(recorded_runs(FRESH_EXPECTATION, expectations.Run), recorded="")
