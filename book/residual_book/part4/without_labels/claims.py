@@ -35,8 +35,8 @@ def on_objectives(runs: Sequence[objectives.Run], *, recorded: str = objectives.
     ranks = {name: mean_over(runs, lambda run, of=name: run.rank[of]) for name in (UNTRAINED, "masked", CONTRASTIVE)}  # type: ignore[misc]
     least = min(("masked", CONTRASTIVE), key=lambda name: ranks[name].low)
     glue_all(
-        organizations=number(len(runs)), events=number(round(np.mean([run.events for run in runs]), -3)), fields=number(round(np.mean([len(run.fields) for run in runs]))),
-        open_fields=number(round(np.mean([len(unsettled(run)) for run in runs]))), right=right, surer=surer, over_pairs=over_pairs, over_entity=over_entity, block=block, hidden=hidden,
+        organizations=number(len(runs)), events=number(round(float(np.mean([run.events for run in runs])), -3)), fields=number(round(float(np.mean([len(run.fields) for run in runs])))),
+        open_fields=number(round(float(np.mean([len(unsettled(run)) for run in runs])))), right=right, surer=surer, over_pairs=over_pairs, over_entity=over_entity, block=block, hidden=hidden,
         rank_untrained=ranks[UNTRAINED], rank_masked=ranks["masked"], rank_contrastive=ranks[CONTRASTIVE], found=mean_over(runs, lambda run: run.found),
     )  # fmt: skip
     check = partial(claims.check, seeds=seeds_of(runs), recorded=recorded)
