@@ -73,7 +73,8 @@ def main() -> None:
         seconds, memory = run(organization / "events", Path(scratch, "whole"), options)
         bundle = Bundle.load(Path(scratch, "whole"))
         options.passes = bundle.recipe["passes"]
-        moments = sorted(random.Random(0).uniform(0, seconds) for _ in range(KILLS))
+        chance = random.Random(0)
+        moments = sorted(chance.uniform(0, seconds) for _ in range(KILLS))
         killed = []
         for before, moment in zip([0.0, *moments], moments, strict=False):
             killed.append(run(organization / "events", Path(scratch, "killed"), options, kill_after=moment - before)[0])
