@@ -166,6 +166,14 @@ def bar(out: Out, seeds: Seeds = "50,51,52,53,54") -> None:
 
 
 @app.command()
+def rows_depth(out: Out, seeds: Seeds = "50,51,52,53,54") -> None:
+    """Record stacks of linear blocks, plain and residual, on records; given again, go on where it was stopped."""
+    from residual_book.part4.rows import experiment
+
+    experiment.record(out, _integers("seeds", seeds))
+
+
+@app.command()
 def objectives(out: Out, seeds: Seeds = "50,51,52,53,54") -> None:
     """Record what networks learn from rows without labels; given again, go on where it was stopped."""
     from residual_book.part4.without_labels import objectives as experiment
