@@ -182,6 +182,14 @@ def objectives(out: Out, seeds: Seeds = "50,51,52,53,54") -> None:
 
 
 @app.command()
+def tables(out: Out, seeds: Seeds = "50,51,52,53,54", workers: Workers = 1) -> None:
+    """Record rivals of the tabular network on records and on public tables; go on likewise."""
+    from residual_book.part4.any_good import experiment
+
+    experiment.record(out, _integers("seeds", seeds), workers=workers)
+
+
+@app.command()
 def replicate(
     out: Out,
     pages: Annotated[

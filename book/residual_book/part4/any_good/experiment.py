@@ -1,0 +1,123 @@
+"""Every rival on every question, tuned by the same small budget. Told in `book/part4/any-good.md`."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from residual.training import Recipe
+from residual_book.part4.any_good.rivals import BATCH, EVERY, RIVALS, STEPS, constant, error, loss
+from residual_book.part4.any_good.tables import TASKS, Task
+from residual_book.recording import RESULTS, WORKERS, listed, record_all, spread
+
+SEEDS = (50, 51, 52, 53, 54)  # of the recording, never looked at before
+LIVE = (0, 1, 2)  # of what the page runs
+TRIALS = 4  # settings of each rival, the first of them the usual ones
+RESULT = RESULTS / "tables.json"
+SLOWEST = "FT-Transformer"
+LIVE_TASK, LIVE_RIVALS = "speed", ("constant", "one column", "linear", "trees", "ResNet")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A rival's test, with the settings that did best on the second part.
+
+    Attributes:
+        task, rival, seed: of the run.
+        settings: the best ones.
+        skill: how much of the loss of the constant answer on the test part is gone, 1 at most.
+        error: on the test part, the share of wrong answers, or the root of the mean squared error in the target's unit.
+        column: the one column that was chosen, of the rival that goes by one.
+    """
+
+    task: str
+    rival: str
+    seed: int
+    settings: dict[str, float]
+    skill: float
+    error: float
+    column: str = ""
+
+
+@lru_cache(maxsize=1)
+def _task(name: str, seed: int) -> Task:
+    return TASKS[name](seed)
+
+
+def measure(name: str, rival: str, seed: int, *, trials: int = TRIALS, checkpoint: Path | None = None) -> Run:
+    """Try settings, choose by the second part, and test once.
+
+    `checkpoint` is not used: a run is short, and one that is cut off begins again.
+    """
+    task, candidate = _task(name, seed), RIVALS[rival]
+    rng = np.random.default_rng((seed, list(TASKS).index(name), list(RIVALS).index(rival)))
+    best = np.inf
+    for trial in range(trials if candidate.draw else 1):
+        settings = candidate.draw(rng) if trial and candidate.draw else dict(candidate.first)
+        answers = candidate.fit(task, settings, seed)
+        if (own := loss(task, task.choose, answers(task.choose))) < best:
+            best, chosen, kept = own, settings, answers
+    tested, nothing = (loss(task, task.test, some(task.test)) for some in (kept, constant(task, {}, seed)))
+    names, column = task.numeric_names + task.categorical_names, chosen.get("column")
+    return Run(
+        task=name,
+        rival=rival,
+        seed=seed,
+        settings=chosen,
+        skill=1 - tested / nothing,
+        error=error(task, task.test, kept(task.test)),
+        column="" if column is None else names[int(column)],
+    )
+
+
+def live(seeds: Iterable[int] = LIVE) -> list[Run]:
+    """One question, to some of the rivals with their usual settings."""
+    jobs = [(LIVE_TASK, rival, seed, 1) for seed in seeds for rival in LIVE_RIVALS]
+    return spread(_with_trials, jobs, bar="rivals")
+
+
+def _with_trials(name: str, rival: str, seed: int, trials: int) -> Run:
+    return measure(name, rival, seed, trials=trials)
+
+
+def every(seeds: Iterable[int], rivals: Collection[str] = tuple(RIVALS)) -> list[Run]:
+    """All questions to some rivals, seed by seed."""
+    return [measure(name, rival, seed) for seed in seeds for name in TASKS for rival in rivals]
+
+
+def record(out: Path, seeds: Sequence[int] = SEEDS, *, workers: int = WORKERS) -> None:
+    """Measure what `out` does not hold yet, and write it after each run; called again, go on where it was cut off.
+
+    Raises:
+        ValueError: for a file that was recorded with other settings.
+    """
+
+    def command(keys: Collection[tuple[int, int, int]]) -> str:
+        return f"residual-book tables --out results/{out.name} --seeds {listed(seed for seed, _, _ in keys)}"
+
+    names, rivals = list(TASKS), list(RIVALS)
+    record_all(
+        out,
+        {
+            (seed, names.index(task), rivals.index(rival)): partial(measure, task, rival, seed)
+            for slow in (False, True)  # what takes long comes last
+            for seed in seeds
+            for task in names
+            for rival in rivals
+            if (rival == SLOWEST) == slow
+        },
+        Run,
+        key=lambda run: (run.seed, names.index(run.task), rivals.index(run.rival)),
+        command=command,
+        label="tables",
+        recipe=Recipe(STEPS // EVERY, BATCH, schedule="cosine", warmup=0.05),
+        workers=workers,
+        trials=TRIALS,
+    )
+
+
+def of(runs: Iterable[Run], task: str, rival: str) -> list[Run]:
+    """The runs of a rival on a question, one per seed."""
+    return sorted((run for run in runs if (run.task, run.rival) == (task, rival)), key=lambda run: run.seed)
