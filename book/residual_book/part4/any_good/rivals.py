@@ -27,7 +27,7 @@ from residual_book.recording import alone
 
 Settings = dict[str, float]
 Answers = Callable[[Part], Array]
-STEPS, EVERY, BATCH = 1200, 100, 64
+STEPS, EVERY, BATCH = 800, 100, 64
 BINS = 32  # of a number, where it is the one column to go by
 DOUBT = 10.0  # rows that the answer to all rows counts for, beside those of a value
 CODES = 255  # of a column, at most, that a tree tells apart
@@ -231,19 +231,19 @@ def _of_a_network(widths: tuple[int, ...], blocks: int) -> Callable[[np.random.G
         return {
             "width": float(rng.choice(widths)), "blocks": float(rng.integers(1, blocks + 1)),
             "embedding": float(rng.choice([4, 8, 16])), "dropout": float(rng.choice([0.0, 0.1, 0.25, 0.4])),
-            "rate": float(10 ** rng.uniform(-3.3, -2.3)), "decay": float(10 ** rng.uniform(-5, -1)),
+            "rate": float(10 ** rng.uniform(-3, -2)), "decay": float(10 ** rng.uniform(-5, -1)),
         }  # fmt: skip
 
     return draw
 
 
-_USUAL = {"width": 128.0, "blocks": 2.0, "embedding": 8.0, "dropout": 0.1, "rate": 1e-3, "decay": 1e-2}
+_USUAL = {"width": 64.0, "blocks": 2.0, "embedding": 8.0, "dropout": 0.1, "rate": 3e-3, "decay": 1e-2}
 RIVALS: Mapping[str, Rival] = {
     "constant": Rival(constant, {}),
     "one column": Rival(one_column, {}),
     "linear": Rival(linear, {"C": 1.0}, _of_a_line),
     "trees": Rival(trees, {"learning_rate": 0.1, "leaves": 31.0, "rows_of_a_leaf": 20.0, "l2": 0.0}, _of_trees),
-    "MLP": Rival(_network(_mlp), _USUAL, _of_a_network((64, 128, 256), 4)),
-    "ResNet": Rival(_network(_resnet), _USUAL, _of_a_network((64, 128, 256), 4)),
+    "MLP": Rival(_network(_mlp), _USUAL, _of_a_network((32, 64, 128), 3)),
+    "ResNet": Rival(_network(_resnet), _USUAL, _of_a_network((32, 64, 128), 3)),
     "FT-Transformer": Rival(_network(_transformer), _USUAL | {"width": 32.0}, _of_a_network((16, 32), 2)),
 }

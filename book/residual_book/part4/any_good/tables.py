@@ -25,7 +25,7 @@ from residual_book.rows import ENTITIES, Rows, rows
 USERS, DAYS = 20, 14  # of an organization
 LEARN, CHOOSE = 7, 9  # the days on which a part ends
 WINDOW = (100, 120, 140)  # likewise, of flights
-ROWS = (5000, 2000, 4000)  # of a part, at most
+ROWS = (5000, 1500, 4000)  # of a part, at most
 LATE = 15  # minutes; a flight that is later than this counts as late
 Target = NDArray[np.int64] | NDArray[np.float32]
 
@@ -106,12 +106,12 @@ def _caller(seed: int) -> Task:
 
 def _late(seed: int) -> Task:
     table = flights().with_columns(target=pl.col("arr_delay") > LATE)
-    return _of_flights("late", seed, table, FLIGHT, number=False)
+    return of_flights("late", seed, table, FLIGHT, number=False)
 
 
 def _speed(seed: int) -> Task:
     table = flights().with_columns(target=60 * pl.col("distance") / pl.col("air_time"))
-    return _of_flights("speed", seed, table, FLIGHT, number=True)
+    return of_flights("speed", seed, table, FLIGHT, number=True)
 
 
 def _digits(seed: int) -> Task:
@@ -159,7 +159,7 @@ def flights() -> pl.DataFrame:
     return table.join_asof(known, on="asked", by="origin", check_sortedness=False)
 
 
-def _of_flights(name: str, seed: int, table: pl.DataFrame, kinds: dict[str, Kind], *, number: bool) -> Task:
+def of_flights(name: str, seed: int, table: pl.DataFrame, kinds: dict[str, Kind], *, number: bool) -> Task:
     """A window of days that begins on a random one; the days of a part follow those of the part before."""
     day = ((table["time"] - table["time"].min()) // DAY).to_numpy()
     day = day - np.random.default_rng(seed).integers(365 - WINDOW[-1] + 1)
