@@ -1,6 +1,6 @@
 """Every rival on every question, tuned by the same small budget. Told in `book/part4/any-good.md`."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from residual.training import Recipe
 from residual_book.part4.any_good.rivals import BATCH, EVERY, RIVALS, STEPS, constant, error, loss
 from residual_book.part4.any_good.tables import TASKS, Task
 from residual_book.recording import RESULTS, WORKERS, listed, record_all, spread
+from residual_book.stats import Interval, mean_interval, pairs
 
 SEEDS = (50, 51, 52, 53, 54)  # of the recording, never looked at before
 LIVE = (0, 1, 2)  # of what the page runs
@@ -121,3 +122,20 @@ def record(out: Path, seeds: Sequence[int] = SEEDS, *, workers: int = WORKERS) -
 def of(runs: Iterable[Run], task: str, rival: str) -> list[Run]:
     """The runs of a rival on a question, one per seed."""
     return sorted((run for run in runs if (run.task, run.rival) == (task, rival)), key=lambda run: run.seed)
+
+
+def skill(run: Run) -> float:
+    """Of a run, as the value that `gap` compares if it is told nothing else."""
+    return run.skill
+
+
+def gap(
+    runs: Sequence[Run],
+    first: str,
+    second: str,
+    tasks: Iterable[str] = tuple(TASKS),
+    value: Callable[[Run], float] = skill,
+) -> Interval:
+    """How far one rival is ahead of another, seed by seed, in the mean over some questions."""
+    sides = [pairs(of(runs, task, first), of(runs, task, second)) for task in tasks]
+    return mean_interval([float(np.mean([value(a) - value(b) for a, b in own])) for own in zip(*sides, strict=True)])

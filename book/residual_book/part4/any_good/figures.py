@@ -7,9 +7,8 @@ from IPython.display import Markdown
 from matplotlib.axes import Axes
 
 from residual_book.part4.any_good import paper
-from residual_book.part4.any_good.experiment import Run, of
+from residual_book.part4.any_good.experiment import Run, gap, of
 from residual_book.part4.any_good.tables import RECORDS, TASKS
-from residual_book.stats import mean_difference
 from residual_book.style import INK, OTHER, PLAIN, RESIDUAL, Drawing, dots_by_row, figure, narrow, sheet, styled, table
 
 COLORS = {
@@ -20,13 +19,9 @@ COLORS = {
     "ResNet": RESIDUAL,
     "FT-Transformer": OTHER[1],
 }
+AGAINST = ("trees", "MLP", "linear")
 NETWORKS = {"MLP": "s", "ResNet": "o", "FT-Transformer": "^"}
 UNITS = {"speed": "mph"}  # of errors that are no shares
-
-
-def skill(run: Run) -> float:
-    """Of a run, by name for the statistics."""
-    return run.skill
 
 
 @styled
@@ -51,24 +46,24 @@ def skills(runs: Sequence[Run]) -> Drawing:
 
 @styled
 def differences(runs: Sequence[Run]) -> Drawing:
-    """Skill of the ResNet minus that of the trees, seed by seed, with the interval of the mean: one row per question."""
-    drawing, (axes,) = figure(height=3.0)
-    for row, task in enumerate(TASKS):
-        ours, theirs = of(runs, task, "ResNet"), of(runs, task, "trees")
-        gap = mean_difference(ours, theirs, skill)
-        axes.plot([gap.low, gap.high], [row, row], color=RESIDUAL, linewidth=6, alpha=0.35)
-        axes.plot(gap.estimate, row, "|", color=RESIDUAL, markersize=16, markeredgewidth=3)
-        axes.plot(
-            [a.skill - b.skill for a, b in zip(ours, theirs, strict=True)],
-            [row] * gap.n,
-            "o",
-            color=PLAIN,
-            markersize=5,
-        )
-    axes.axvline(0, color=INK, linewidth=1, linestyle=":")
-    _rows(axes, list(TASKS))
-    axes.set_xlabel("skill of the ResNet minus skill of the trees")
-    alt = "Six rows of dots with intervals about a dotted line at zero."
+    """Skill of the ResNet minus that of a rival, seed by seed, with the interval of the mean: one row per question."""
+    drawing, panels = figure(len(AGAINST), height=3.2, stacked=2.7)
+    for axes, rival in zip(panels, AGAINST, strict=True):
+        for row, tasks in enumerate([[task] for task in TASKS] + [list(TASKS)]):
+            ahead = gap(runs, "ResNet", rival, tasks)
+            axes.plot([ahead.low, ahead.high], [row, row], color=RESIDUAL, linewidth=6, alpha=0.35)
+            axes.plot(ahead.estimate, row, "|", color=RESIDUAL, markersize=14, markeredgewidth=3)
+        for row, task in enumerate(TASKS):
+            both = list(zip(of(runs, task, "ResNet"), of(runs, task, rival), strict=True))
+            axes.plot(
+                [ours.skill - theirs.skill for ours, theirs in both], [row] * len(both), "o", color=INK, markersize=3
+            )
+        axes.axvline(0, color=INK, linewidth=1, linestyle=":")
+        _rows(axes, [*TASKS, "mean of all"])
+        axes.set(title=f"minus {rival}", xlim=(-0.09, 0.09), xlabel="skill")
+        if axes is not panels[0] and not narrow():
+            axes.set_yticklabels([])
+    alt = "Three panels with seven rows of dots and intervals about a dotted line at zero, which most of the intervals reach or cross."
     return Drawing(drawing, alt)
 
 
