@@ -7,10 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from residual_book.part4.any_good import experiment, paper, rivals, tables
-from residual_book.part4.any_good.experiment import Run, measure
+from residual_book.claims import ClaimError, judging
+from residual_book.part4.any_good import claims, experiment, figures, paper, rivals, tables
+from residual_book.part4.any_good.experiment import Run, gap, measure
 from residual_book.part4.any_good.rivals import RIVALS, constant, error, loss
-from residual_book.part4.any_good.tables import TASKS, Part, Task
+from residual_book.part4.any_good.tables import RECORDS, TASKS, Part, Task
 from residual_book.recording import recorded_runs
 
 
@@ -160,6 +161,100 @@ def test_a_recording_goes_on(task: Task, tmp_path: Path, monkeypatch: pytest.Mon
     assert len(runs) == len({(run.seed, run.task, run.rival) for run in runs}) == 2 * 2 * len(TASKS)
 
 
+def test_the_slowest_has_fewer_seeds(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiment, "_task", lambda name, seed: task)
+    monkeypatch.setattr(experiment, "RIVALS", {name: RIVALS[name] for name in ("constant", "linear")})
+    monkeypatch.setattr(experiment, "SLOWEST", "linear")
+    out = tmp_path / "tables.json"
+    experiment.record(out, range(5), workers=1)
+    runs = recorded_runs(out, Run)
+    assert {run.seed for run in runs if run.rival == "linear"} == {0, 1, 2}
+    assert gap(runs, "linear", "constant").n == 3
+
+
 def test_errors_of_the_paper() -> None:
     assert paper.errors("ResNet")["adult"] == pytest.approx(0.146)
     assert paper.errors("CatBoost")["california"] == 0.431
+
+
+SKILLS = {
+    "constant": 0.0,
+    "one column": 0.3,
+    "linear": 0.5,
+    "trees": 0.51,
+    "MLP": 0.5,
+    "ResNet": 0.505,
+    "FT-Transformer": 0.5,
+}
+ERRORS = {
+    "constant": 0.6,
+    "one column": 0.4,
+    "linear": 0.3,
+    "trees": 0.25,
+    "MLP": 0.3,
+    "ResNet": 0.28,
+    "FT-Transformer": 0.3,
+}
+
+
+def made() -> list[Run]:
+    """Runs in which all that the page says is so, a little different from seed to seed."""
+    runs = []
+    for seed in range(4):
+        for task in TASKS:
+            for rival in RIVALS:
+                more, wrong = (seed + len(rival)) / 5000, ERRORS[rival]
+                skill = 0.5 if (task, rival) == ("sign-in", "one column") else SKILLS[rival]
+                if (task, rival) == ("digits", "ResNet"):
+                    wrong = 0.2
+                column = "time" if rival == "one column" else ""
+                runs.append(Run(task, rival, seed, {}, skill + more, wrong + more, column))
+    return runs
+
+
+def test_figures_draw_what_was_measured() -> None:
+    runs = made()
+    for drawing in (figures.skills(runs), figures.differences(runs), figures.beside_paper(runs)):
+        assert drawing.alt in drawing.svg()
+    assert "| speed | 0.6 mph |" in figures.errors(runs).data
+    assert "| late | `time` (4) |" in figures.columns(runs).data
+    assert "| trees | 0.3 mph | 0.51 |" in figures.live([run for run in runs if run.task == "speed"]).data
+
+
+def test_what_the_page_says_holds_for_good_numbers() -> None:
+    claims.on_runs(made())
+    claims.on_transformer(made())
+
+
+@pytest.mark.parametrize(
+    ("claim", "rival", "change"),
+    [
+        ("learns", "one column", {"skill": 0.45}),
+        ("records", "trees", {"error": 0.3}),
+        ("no-winner", "ResNet", {"error": 0.26}),
+        ("linear", "linear", {"skill": 0.4}),
+        ("skip", "MLP", {"skill": 0.4}),
+        ("sign-in", "MLP", {"skill": 0.6}),
+    ],
+)
+def test_a_claim_that_fails_stops_the_page(claim: str, rival: str, change: dict[str, float]) -> None:
+    only = {"linear": RECORDS, "sign-in": ("sign-in",), "skip": ("caller", "late", "speed", "digits")}
+    tasks = only.get(claim, tuple(TASKS))
+    runs = [replace(run, **change) if run.rival == rival and run.task in tasks else run for run in made()]
+    with pytest.raises(ClaimError, match=f"any-good-{claim}'"):
+        claims.on_runs(runs)
+
+
+def test_fresh_seeds_leave_out_the_slowest(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def every(seeds: range, rivals: list[str]) -> list[Run]:
+        asked.extend(rivals)
+        return [run for run in made() if run.rival in rivals]
+
+    monkeypatch.setattr(claims, "every", every)
+    with judging() as outcomes:
+        claims.on_fresh_seeds(range(10))
+    assert experiment.SLOWEST not in asked
+    assert len(outcomes) == 6
+    assert not any(outcome.claim.recorded for outcome in outcomes)

@@ -7,7 +7,7 @@ from IPython.display import Markdown
 from matplotlib.axes import Axes
 
 from residual_book.part4.any_good import paper
-from residual_book.part4.any_good.experiment import Run, gap, of
+from residual_book.part4.any_good.experiment import Run, gap, of, paired
 from residual_book.part4.any_good.tables import RECORDS, TASKS
 from residual_book.style import INK, OTHER, PLAIN, RESIDUAL, Drawing, dots_by_row, figure, narrow, sheet, styled, table
 
@@ -54,13 +54,13 @@ def differences(runs: Sequence[Run]) -> Drawing:
             axes.plot([ahead.low, ahead.high], [row, row], color=RESIDUAL, linewidth=6, alpha=0.35)
             axes.plot(ahead.estimate, row, "|", color=RESIDUAL, markersize=14, markeredgewidth=3)
         for row, task in enumerate(TASKS):
-            both = list(zip(of(runs, task, "ResNet"), of(runs, task, rival), strict=True))
+            both = paired(runs, task, "ResNet", rival)
             axes.plot(
                 [ours.skill - theirs.skill for ours, theirs in both], [row] * len(both), "o", color=INK, markersize=3
             )
         axes.axvline(0, color=INK, linewidth=1, linestyle=":")
         _rows(axes, [*TASKS, "mean of all"])
-        axes.set(title=f"minus {rival}", xlim=(-0.09, 0.09), xlabel="skill")
+        axes.set(title=f"minus {rival}", xlabel="skill")
         if axes is not panels[0] and not narrow():
             axes.set_yticklabels([])
     alt = "Three panels with seven rows of dots and intervals about a dotted line at zero, which most of the intervals reach or cross."
@@ -71,15 +71,7 @@ def differences(runs: Sequence[Run]) -> Drawing:
 def beside_paper(runs: Sequence[Run]) -> Drawing:
     """Errors of networks as multiples of the error of trees: our six questions, and six tables of the paper."""
     drawing, panels = figure(2, height=3.4, stacked=3.4)
-    ours = {
-        name: {
-            task: float(
-                np.mean([a.error / b.error for a, b in zip(of(runs, task, name), of(runs, task, "trees"), strict=True)])
-            )
-            for task in TASKS
-        }
-        for name in NETWORKS
-    }
+    ours = {name: {task: _ratio(runs, task, name) for task in TASKS} for name in NETWORKS}
     boosted = paper.errors("CatBoost")
     theirs = {name: {t: e / boosted[t] for t, e in paper.errors(name).items()} for name in NETWORKS}
     for axes, title, ratios in zip(panels, ("here", "in the paper (Table 2)"), (ours, theirs), strict=True):
@@ -88,6 +80,10 @@ def beside_paper(runs: Sequence[Run]) -> Drawing:
     panels[0].legend(loc="lower left", bbox_to_anchor=(-0.3, 1.1), ncols=3, handletextpad=0.2, columnspacing=1)
     alt = "Two panels with six rows each and a dotted line at one. Most marks lie within a fifth of it, on both sides."
     return Drawing(drawing, alt)
+
+
+def _ratio(runs: Sequence[Run], task: str, rival: str) -> float:
+    return float(np.mean([ours.error / theirs.error for ours, theirs in paired(runs, task, rival, "trees")]))
 
 
 def _ratios(axes: Axes, ratios: Mapping[str, Mapping[str, float]]) -> None:
