@@ -20,7 +20,8 @@ from sklearn.datasets import load_digits
 from residual.ocsf.schema import Feature, Kind, features
 from residual.simulate.calendar import DAY, HOUR, MINUTE
 from residual.tabular import ContextFeatures, TableEncoder
-from residual_book.rows import ENTITIES, Rows, rows
+from residual.tabular.fitting import ENTITIES
+from residual_book.rows import Rows, rows
 
 USERS, DAYS = 20, 14  # of an organization
 LEARN, CHOOSE = 7, 9  # the days on which a part ends
