@@ -216,9 +216,9 @@ def test_figures_draw_what_was_measured() -> None:
     runs = made()
     for drawing in (figures.skills(runs), figures.differences(runs), figures.beside_paper(runs)):
         assert drawing.alt in drawing.svg()
-    assert "| speed | 0.6 mph |" in figures.errors(runs).data
+    assert "| speed (mph) | 0.6 |" in figures.errors(runs).data
     assert "| late | `time` (4) |" in figures.columns(runs).data
-    assert "| trees | 0.3 mph | 0.51 |" in figures.live([run for run in runs if run.task == "speed"]).data
+    assert "| trees | 0.3 | 0.51 |" in figures.live([run for run in runs if run.task == "speed"]).data
 
 
 def test_what_the_page_says_holds_for_good_numbers() -> None:

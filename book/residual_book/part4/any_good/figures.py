@@ -61,6 +61,7 @@ def differences(runs: Sequence[Run]) -> Drawing:
         axes.axvline(0, color=INK, linewidth=1, linestyle=":")
         _rows(axes, [*TASKS, "mean of all"])
         axes.set(title=f"minus {rival}", xlabel="skill")
+        axes.locator_params(axis="x", nbins=4)
         if axes is not panels[0] and not narrow():
             axes.set_yticklabels([])
     alt = "Three panels with seven rows of dots and intervals about a dotted line at zero, which most of the intervals reach or cross."
@@ -104,7 +105,7 @@ def errors(runs: Sequence[Run]) -> Markdown:
     """A table of mean errors on the test part: one row per question, one column per rival."""
     rivals = ["constant", *COLORS]
     heads = ["Question", *rivals]
-    return table(heads, [[task, *(_shown(task, of(runs, task, rival)) for rival in rivals)] for task in TASKS])
+    return table(heads, [[_named(task), *(_shown(task, of(runs, task, rival)) for rival in rivals)] for task in TASKS])
 
 
 def columns(runs: Sequence[Run]) -> Markdown:
@@ -122,9 +123,13 @@ def live(runs: Sequence[Run]) -> Markdown:
     for rival in rivals:
         own = [run for run in runs if run.rival == rival]
         rows.append([rival, _shown(own[0].task, own), f"{np.mean([run.skill for run in own]):.2f}"])
-    return table(["Rival", "Error", "Skill"], rows)
+    return table(["Rival", f"Error, {_named(runs[0].task)}", "Skill"], rows)
+
+
+def _named(task: str) -> str:
+    return f"{task} ({UNITS[task]})" if task in UNITS else task
 
 
 def _shown(task: str, runs: Sequence[Run]) -> str:
     mean = float(np.mean([run.error for run in runs]))
-    return f"{mean:.1f} {UNITS[task]}" if task in UNITS else f"{mean:.1%}"
+    return f"{mean:.1f}" if task in UNITS else f"{mean:.1%}"
