@@ -11,7 +11,7 @@ import polars as pl
 from tqdm import tqdm
 
 from residual.simulate import Simulation, flat
-from residual.simulate.calendar import DAY, START
+from residual.simulate.calendar import DAY, HOUR, START
 from residual.simulate.simulation import NAMED, episodes_of
 
 USERS, DAYS = 80, 35  # of an organization
@@ -20,6 +20,7 @@ SECOND_WEEK = range(7, 14)
 TEST = range(14, DAYS)  # scored with statistics from both weeks before
 BUDGETS = (5, 10, 20, 50)  # alerts per day in all, over all classes of events, types of attack and entities
 BUDGET = 10  # of what is printed where only one is
+MEMORY = 4 * HOUR  # after which nobody knows which machine had an address
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,19 @@ def watch(simulation: Simulation, columns: Mapping[str, Sequence[str]]) -> Watch
     events_of = {name: pl.concat(parts).sort("time", "uid") for name, parts in kept.items()}
     truth = Truth(episodes_of(pl.concat(labels)), pl.concat(touches).drop_nulls())
     return Watched(simulation.org.seed, events_of, truth)
+
+
+def with_machines(events: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The events, with the machine that used the address last where a record of traffic or a lookup names none."""
+    classes = ("network_activity", "dns_activity")
+    both = pl.concat([events[name].select("uid", "time", "address", "machine") for name in classes]).sort("time", "uid")
+    known = both.drop_nulls("machine").select("time", "address", last="machine")
+    both = both.join_asof(known, on="time", by="address", tolerance=MEMORY, check_sortedness=False)
+    machine = both.select("uid", machine=pl.coalesce("machine", "last"))
+    return events | {
+        name: events[name].drop("machine").join(machine, on="uid", how="left", maintain_order="left")
+        for name in classes
+    }
 
 
 def entity(kind: str, column: str) -> pl.Expr:

@@ -14,7 +14,7 @@ from residual.simulate.calendar import DAY, HOUR, START
 from residual_book.claims import judging
 from residual_book.evaluation.alerts import SCORED, checked
 from residual_book.evaluation.outcome import Outcome
-from residual_book.evaluation.watched import DAYS, Truth, Watched, watch
+from residual_book.evaluation.watched import DAYS, Truth, Watched, watch, with_machines
 from residual_book.part3.bar import claims, experiment, figures, volume, windows
 from residual_book.part3.bar.expectation import expected
 from residual_book.part3.bar.windows import Feature
@@ -76,7 +76,7 @@ def test_a_machine_is_known_by_its_address_for_some_hours() -> None:
     other = pl.DataFrame(
         {"uid": ["d"], "time": [START + HOUR], "address": ["y"], "machine": [None]}, schema=known.schema
     )
-    named = windows.with_machines({"network_activity": known, "dns_activity": other})
+    named = with_machines({"network_activity": known, "dns_activity": other})
     assert named["network_activity"]["machine"].to_list() == ["m", "m", None]
     assert named["dns_activity"]["machine"].to_list() == [None]
 

@@ -15,7 +15,7 @@ from residual import simulate
 from residual.simulate.calendar import DAY
 from residual_book.evaluation.alerts import ranked
 from residual_book.evaluation.outcome import Outcome, hits, judge
-from residual_book.evaluation.watched import BUDGET, DAYS, USERS, Truth, Watched, day_of, watch
+from residual_book.evaluation.watched import BUDGET, DAYS, USERS, Truth, Watched, day_of, watch, with_machines
 from residual_book.part3.bar import single_events, supervised, windows
 from residual_book.part3.bar.single_events import mixed
 from residual_book.part3.bar.volume import B, V, agreed, volume
@@ -53,7 +53,7 @@ def observe(seed: int, rate: str = DEFAULT) -> Watched:
 
 def unsupervised(events: Events, names: Sequence[str]) -> Iterator[tuple[str, pl.DataFrame]]:
     """Scored windows of each rival that sees no labels."""
-    known = windows.with_machines(events)
+    known = with_machines(events)
     by_volume = volume(known, V)
     rivals: dict[str, Callable[[], pl.DataFrame]] = {
         "guess": lambda: by_volume.with_columns(pl.col("score").shuffle(seed=0)),

@@ -11,7 +11,6 @@ from residual.simulate.calendar import HOUR, START
 from residual_book.evaluation.watched import DAYS
 
 LEARNING = 72  # hours in which nothing is said about an entity that is new
-MEMORY = 4 * HOUR  # after which nobody knows which machine had an address
 SUMS = {
     "events": pl.lit(1.0),
     "failed": (pl.col("status_id") == 2).cast(pl.Float64),
@@ -72,16 +71,3 @@ def windows(events: dict[str, pl.DataFrame], feature: Feature) -> pl.DataFrame:
     steps = steps.group_by(*names, "hour").agg(pl.col("value").sum()).sort(*names, "hour")
     inside = steps.with_columns(pl.col("value").cum_sum().over(names))
     return inside.join(active, on=[*names, "hour"], how="semi").filter(pl.col("hour") < DAYS * 24)
-
-
-def with_machines(events: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """The events, with the machine that used the address last where a record of traffic or a lookup names none."""
-    classes = ("network_activity", "dns_activity")
-    both = pl.concat([events[name].select("uid", "time", "address", "machine") for name in classes]).sort("time", "uid")
-    known = both.drop_nulls("machine").select("time", "address", last="machine")
-    both = both.join_asof(known, on="time", by="address", tolerance=MEMORY, check_sortedness=False)
-    machine = both.select("uid", machine=pl.coalesce("machine", "last"))
-    return events | {
-        name: events[name].drop("machine").join(machine, on="uid", how="left", maintain_order="left")
-        for name in classes
-    }
