@@ -221,4 +221,6 @@ def recorded_runs(path: Path, kind: type[D]) -> list[D]:
 
 
 def _tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _tuples(part) for name, part in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list) else value

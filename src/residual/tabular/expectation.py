@@ -81,9 +81,15 @@ class Rival(nn.Module):
         return (own + hour * torch.where(logarithms, above, times)) / (own_weight + hour)
 
     def fit(self, past: Past, windows: Tensor) -> Self:
-        """Choose how much to shrink, by the log score in some `windows`, bool (N,). No later ones are looked at."""
+        """Choose how much to shrink, by the log score in some `windows`, bool (N,). No later ones are looked at.
+
+        Raises:
+            ValueError: where no entity is there in these windows.
+        """
+        if not (past.seen & windows).any():
+            raise ValueError("windows must hold some of an entity that was seen before, got none")
         end = int(windows.nonzero().max()) + 1
-    early = Past._make([*(field[:, :end] for field in past[:-1]), past.sums])
+        early = Past._make([*(field[:, :end] for field in past[:-1]), past.sums])
         some = early.seen & windows[:end]
         optimizer = torch.optim.LBFGS(self.parameters(), max_iter=40, line_search_fn="strong_wolfe")
 
@@ -128,7 +134,11 @@ class Expectation(nn.Module):
     Args:
         sums: which features are sums, bool (F,).
         n_numbers: D of the rows.
+        width, n_blocks: of the network, a `TabularResNet`.
         skip: add the rival's expectation to what the network says. Otherwise it is one of the inputs and no more.
+
+    Raises:
+        ValueError: when called, for one row in train mode, and for numbers that are not finite.
     """
 
     sums: Tensor
@@ -147,6 +157,8 @@ class Expectation(nn.Module):
             nn.init.zeros_(self.output.bias)
 
     def forward(self, rows: Rows) -> Tensor:
+        if self.training and len(rows.base) < 2:
+            raise ValueError(f"batch norm needs at least 2 rows in train mode, got {len(rows.base)}")
         inputs = self.scale(torch.cat([rows.base.flatten(1), rows.numbers], dim=1)).clamp(-FAR, FAR)
         change: Tensor = self.output(self.branch(inputs)).view(rows.base.shape)
         return rows.base + change if self.skip else change
@@ -156,8 +168,15 @@ def learn(net: Expectation, rows: Rows, later: Rows, recipe: Recipe, *, progress
     """Train on `rows`, and keep the weights that expect best what is in `later`, be it those from before training.
 
     The history's losses are minus the log score of a window, summed over its features.
+
+    Raises:
+        ValueError: for fewer rows than one batch, or no later ones.
     """
     n, size = len(rows.values), recipe.batch_size
+    if n < size or not len(later.values):
+        raise ValueError(
+            f"rows must be at least a batch of {size}, and later ones some, got {n} and {len(later.values)}"
+        )
 
     def batches(step: int) -> Iterator[Rows]:
         for epoch in range(step // (n // size), recipe.epochs):
@@ -201,7 +220,7 @@ def surprise(expected: Tensor, values: Tensor, sums: Tensor) -> Tensor:
     (mean, a), (location, spread, logit), values = *_split(expected, sums), values.double()
     share = torch.ones_like(values)
     counted, summed = values[..., ~sums], values[..., sums]
-    above = torch.as_tensor(betainc(counted.clamp(min=1), 1 / a, mean * a / (1 + mean * a)))
+    above = torch.as_tensor(betainc(*(x.numpy() for x in (counted.clamp(min=1), 1 / a, mean * a / (1 + mean * a)))))
     share[..., ~sums] = torch.where(counted > 0, above, 1.0)
     above = logit.sigmoid() * torch.special.ndtr((location - summed.clamp(min=LEAST).log()) / spread)
     share[..., sums] = torch.where(summed > 0, above, 1.0)
