@@ -26,6 +26,7 @@ from residual_book.evaluation.outcome import Outcome, judge
 from residual_book.evaluation.watched import DAYS, USERS, Watched, watch
 from residual_book.part4.without_labels.panels import COLUMNS, Panel, panels
 from residual_book.recording import RESULTS, alone, listed, record_all
+from residual_book.stats import Interval, mean_interval
 
 SEEDS = (50, 51, 52, 53, 54)  # of the recording, never looked at before
 RESULT = RESULTS / "expectation.json"
@@ -285,3 +286,16 @@ def quantiles(expected: Tensor, levels: Sequence[float] = (0.05, 0.5, 0.95)) -> 
     """Of expected counts (n, 3): (n, levels)."""
     mean, a = expected[:, :2].double().exp().T.numpy()
     return np.stack([stats.nbinom.ppf(level, 1 / a, 1 / (1 + mean * a)) for level in levels], axis=1)
+
+
+def gains(runs: Sequence[Run], arm: str = "network", over: Sequence[str] = RIVALS) -> dict[str, Interval]:
+    """By feature, how much higher the log score of an arm is than the highest of others, over organizations."""
+    return {
+        name: mean_interval([run.score[arm][i] - max(run.score[other][i] for other in over) for run in runs])
+        for i, name in enumerate(runs[0].feature)
+    }
+
+
+def won(runs: Sequence[Run], arm: str = "network", over: Sequence[str] = RIVALS) -> list[str]:
+    """The features on which an arm's interval lies above the others."""
+    return [name for name, gain in gains(runs, arm, over).items() if gain.low > 0]
