@@ -27,6 +27,7 @@ from residual.training import History, Judged, Recipe, adamw, train
 
 LEAST, MOST = 1e-4, 1e4  # of a mean, a dispersion or a variance
 NARROW = 0.05  # of the logarithm of a sum that never varies, so that it has a density
+DROPPED = 0.5  # share of what is inside a block
 FAR = 6.0  # standard deviations of an input, beyond which it is as far as there
 
 
@@ -149,8 +150,9 @@ class Expectation(nn.Module):
         self.register_buffer("sums", sums)
         self.scale = nn.BatchNorm1d(n + n_numbers, affine=False)
         self.branch = TabularResNet(
-            n + n_numbers, [], d_embedding=1, d_block=width, n_blocks=n_blocks, d_hidden_multiplier=1, dropouts=(0, 0)
-        )
+            n + n_numbers, [], d_embedding=1, d_block=width, n_blocks=n_blocks, d_hidden_multiplier=1,
+            dropouts=(DROPPED, 0),
+        )  # fmt: skip
         self.output = nn.Linear(width, n)
         if skip:
             nn.init.zeros_(self.output.weight)
@@ -167,7 +169,8 @@ class Expectation(nn.Module):
 def learn(net: Expectation, rows: Rows, later: Rows, recipe: Recipe, *, progress: bool = True) -> History:
     """Train on `rows`, and keep the weights that expect best what is in `later`, be it those from before training.
 
-    The history's losses are minus the log score of a window, summed over its features.
+    The history's losses are minus the log score of a window, summed over its features. The order of rows comes from the
+    recipe's seed, what is dropped out from torch's global random numbers.
 
     Raises:
         ValueError: for fewer rows than one batch, or no later ones.

@@ -5,7 +5,7 @@ days 11 to 13 stop the training, and all later days test. Everything that is kno
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from residual import simulate
 from residual.simulate.calendar import HOUR, START
-from residual.tabular.expectation import Expectation, Rival, Rows, learn, log_score, rows_of, surprise
+from residual.tabular.expectation import NARROW, Expectation, Rival, Rows, learn, log_score, rows_of, surprise
 from residual.tabular.past import Past, look_back
 from residual.training import Recipe
 from residual_book.evaluation.alerts import SCORED
@@ -30,8 +30,7 @@ from residual_book.stats import Interval, mean_interval
 
 SEEDS = (50, 51, 52, 53, 54)  # of the recording, never looked at before
 RESULT = RESULTS / "expectation.json"
-RECIPE = Recipe(epochs=8, batch_size=256, peak_lr=1e-3, weight_decay=1.0)
-LONGER = 3  # times as many passes for the network without a skip path, which has further to go
+RECIPE = Recipe(epochs=16, batch_size=256, peak_lr=1e-3, weight_decay=1.0)
 FIT, STOP, TEST = range(7, 11), range(11, 14), range(14, DAYS)
 RIVALS = ("own mean", "seasonal mean")
 ARMS = {  # what is expected by
@@ -59,7 +58,8 @@ class Run:
         rare: by arm, the share of windows with a surprise of `RARE` or more.
         curve: by panel, the loss on the days that stop the training: before it, and after each pass.
         curve_without: the same without the skip path.
-        outcome: what was found by the surprise of each rival and of the network.
+        outcome: what was found by the surprise of each rival and of the network, and by how many standard deviations
+            ("network, z") a window lay above what each expected.
     """
 
     seed: int
@@ -148,8 +148,7 @@ def fitted(panel: Panel, arms: Sequence[str] = tuple(ARMS), *, seed: int) -> Fit
             rows, validation = (rows_of(known, base, some) for some in (early, later))
             if arm == "without skip":  # it starts from what is expected on average, or would spend its time on that
                 net.output.bias.data = rows.base.flatten(1).mean(0)
-            recipe = replace(RECIPE, epochs=LONGER * RECIPE.epochs) if arm == "without skip" else RECIPE
-            fit.curves[arm] = tuple(learn(net, rows, validation, recipe, progress=False).valid_loss)
+            fit.curves[arm] = tuple(learn(net, rows, validation, RECIPE, progress=False).valid_loss)
             with torch.no_grad():
                 every = Rows(base.flatten(0, 1), known.numbers.flatten(0, 1), past.values.flatten(0, 1))
                 fit.expected[arm] = net.eval()(every).view(base.shape)
@@ -189,10 +188,17 @@ def name_of(panel: Panel) -> str:
     return " and ".join(panel.entities)
 
 
-def windows(fit: Fitted, arm: str) -> pl.DataFrame:
+def deviation(expected: Tensor, values: Tensor, sums: Tensor) -> Tensor:
+    """How many standard deviations each value is above the mean, that of a sum by its logarithm: (..., F)."""
+    mean, a = expected[..., 0].exp(), expected[..., 1].exp()
+    logarithm = (values.clamp(min=1e-9).log() - expected[..., 0]) / (a + NARROW)
+    return torch.where(sums, logarithm, (values - mean) / (mean + a * mean**2).sqrt())
+
+
+def windows(fit: Fitted, arm: str, by: Callable[[Tensor, Tensor, Tensor], Tensor] = surprise) -> pl.DataFrame:
     """The windows of a panel in which something happened, as a rival hands them in (`alerts.SCORED`)."""
     panel, past = fit.panel, fit.past
-    odd = surprise(fit.expected[arm].flatten(0, 1), past.values.flatten(0, 1), panel.sums).view(past.values.shape)
+    odd = by(fit.expected[arm].flatten(0, 1), past.values.flatten(0, 1), panel.sums).view(past.values.shape).double()
     tables = []
     for number in range(len(panel.features)):
         entity, window = (past.seen & (past.values[..., number] > 0)).nonzero(as_tuple=True)
@@ -224,7 +230,8 @@ def experiment(seed: int, *, checkpoint: Path | None = None) -> Run:
     watched = observe(seed)
     fits = [fitted(panel, seed=seed) for panel in panels(watched.events, DAYS)]
     outcomes = [
-        judge(pl.concat(windows(fit, arm) for fit in fits), watched.truth, rival=arm, seed=seed)
+        judge(pl.concat(windows(fit, arm, by) for fit in fits), watched.truth, rival=f"{arm}{label}", seed=seed)
+        for label, by in (("", surprise), (", z", deviation))
         for arm in (*RIVALS, "network")
     ]
     return measured(seed, fits, outcomes)

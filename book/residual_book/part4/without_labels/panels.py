@@ -48,9 +48,10 @@ class Feature:
         return self.what.startswith("traffic.")
 
     def __str__(self) -> str:
-        amount = {"failed": "failures", "events": "events", "count": "errors"}.get(self.what, self.what.split(".")[-1])
-        amount = {"bytes_out": "bytes out", "bytes_in": "bytes in"}.get(amount, amount)
-        amount = amount if self.what in SUMS else f"different {amount}s"
+        last = self.what.split(".")[-1].replace("_", " ")
+        amount = {"failed": "failures", "count": "errors"}.get(last, last)
+        if self.what not in SUMS:
+            amount = f"different {amount.replace('address', 'addresse')}s"
         return f"{self.events.split('_')[0]}, {amount}"
 
 
