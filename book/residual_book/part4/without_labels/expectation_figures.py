@@ -78,8 +78,8 @@ def training(runs: Sequence[Run]) -> Drawing:
             lines = [[loss - run.curve[name][0] for loss in getattr(run, which)[name]] for run in runs]
             seed_lines(axes, range(len(lines[0])), lines, label=label, color=color, alpha=0.7)
         axes.axhline(0, color=INK, linewidth=1)
-        lowest = min(min(run.curve[name]) - run.curve[name][0] for run in runs)
-        axes.set(title=name, xlabel="passes", ylim=(1.3 * lowest, -2 * lowest))
+        gain = max(run.curve[name][0] - min(run.curve[name]) for run in runs) or 1.0
+        axes.set(title=name, xlabel="passes", ylim=(-1.3 * gain, 2 * gain))
     panels[0].set_ylabel("loss less the rival's (nats)")
     panels[0].legend()
     for axes in panels[len(names) :]:

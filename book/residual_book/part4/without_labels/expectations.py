@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from residual import simulate
 from residual.simulate.calendar import HOUR, START
-from residual.tabular.expectation import NARROW, Expectation, Rival, Rows, learn, log_score, rows_of, surprise
+from residual.tabular.expectation import Expectation, Rival, Rows, learn, log_score, rows_of, surprise
 from residual.tabular.past import Past, look_back
 from residual.training import Recipe
 from residual_book.evaluation.alerts import SCORED
@@ -58,8 +58,7 @@ class Run:
         rare: by arm, the share of windows with a surprise of `RARE` or more.
         curve: by panel, the loss on the days that stop the training: before it, and after each pass.
         curve_without: the same without the skip path.
-        outcome: what was found by the surprise of each rival and of the network, and by how many standard deviations
-            ("network, z") a window lay above what each expected.
+        outcome: what was found by the surprise of each rival and of the network.
     """
 
     seed: int
@@ -188,17 +187,10 @@ def name_of(panel: Panel) -> str:
     return " and ".join(panel.entities)
 
 
-def deviation(expected: Tensor, values: Tensor, sums: Tensor) -> Tensor:
-    """How many standard deviations each value is above the mean, that of a sum by its logarithm: (..., F)."""
-    mean, a = expected[..., 0].exp(), expected[..., 1].exp()
-    logarithm = (values.clamp(min=1e-9).log() - expected[..., 0]) / (a + NARROW)
-    return torch.where(sums, logarithm, (values - mean) / (mean + a * mean**2).sqrt())
-
-
-def windows(fit: Fitted, arm: str, by: Callable[[Tensor, Tensor, Tensor], Tensor] = surprise) -> pl.DataFrame:
+def windows(fit: Fitted, arm: str) -> pl.DataFrame:
     """The windows of a panel in which something happened, as a rival hands them in (`alerts.SCORED`)."""
     panel, past = fit.panel, fit.past
-    odd = by(fit.expected[arm].flatten(0, 1), past.values.flatten(0, 1), panel.sums).view(past.values.shape).double()
+    odd = surprise(fit.expected[arm].flatten(0, 1), past.values.flatten(0, 1), panel.sums).view(past.values.shape)
     tables = []
     for number in range(len(panel.features)):
         entity, window = (past.seen & (past.values[..., number] > 0)).nonzero(as_tuple=True)
@@ -230,8 +222,7 @@ def experiment(seed: int, *, checkpoint: Path | None = None) -> Run:
     watched = observe(seed)
     fits = [fitted(panel, seed=seed) for panel in panels(watched.events, DAYS)]
     outcomes = [
-        judge(pl.concat(windows(fit, arm, by) for fit in fits), watched.truth, rival=f"{arm}{label}", seed=seed)
-        for label, by in (("", surprise), (", z", deviation))
+        judge(pl.concat(windows(fit, arm) for fit in fits), watched.truth, rival=arm, seed=seed)
         for arm in (*RIVALS, "network")
     ]
     return measured(seed, fits, outcomes)
