@@ -16,7 +16,7 @@ from residual.training import Recipe
 from residual_book.evaluation.alerts import SCORED, checked
 from residual_book.evaluation.outcome import judge
 from residual_book.evaluation.watched import Truth
-from residual_book.part4.without_labels import expectation_figures, expectations
+from residual_book.part4.without_labels import expectation_figures, expectations, one_entity
 from residual_book.part4.without_labels.expectations import Fitted, Run
 from residual_book.part4.without_labels.panels import KINDS, Feature, Panel, panel, panels
 from residual_book.recording import recorded_runs
@@ -104,16 +104,22 @@ def test_windows_are_handed_in_with_their_times_and_the_odd_one_is_highest() -> 
 
 
 def test_the_example_is_the_most_surprising_window() -> None:
-    shown = expectations.example(fit_of(0), number=0)
+    shown = one_entity.example(fit_of(0), number=0)
     assert shown.entity == "m-3" and shown.seen[shown.at] == 60 and shown.hour[shown.at] == 15 * 24 + 5
     assert shown.surprise[shown.at] == shown.surprise.max()
     assert (np.diff(shown.expected["network"], axis=1) >= 0).all()
 
 
+def test_the_live_run_is_small_and_names_the_episode_of_its_example() -> None:
+    run, shown = one_entity.live(0, users=10, days=15)
+    assert len(run.feature) == 3 and set(run.score) == {*expectations.RIVALS, "network", "without skip"}
+    assert shown.feature == "dns, events" and isinstance(shown.episode, str)
+
+
 def test_quantiles_are_those_of_the_distribution() -> None:
     expected = torch.tensor([[np.log(3.0), np.log(0.5), 0]])
     known = stats.nbinom(2, 1 / 2.5)
-    assert expectations.quantiles(expected).tolist() == [[known.ppf(q) for q in (0.05, 0.5, 0.95)]]
+    assert one_entity.quantiles(expected).tolist() == [[known.ppf(q) for q in (0.05, 0.5, 0.95)]]
 
 
 def test_a_record_goes_on_and_reads_back_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +152,7 @@ def test_figures_and_tables_are_drawn() -> None:
     for drawing in (
         expectation_figures.gain_by_feature(runs),
         expectation_figures.training(runs),
-        expectation_figures.one_window(expectations.example(fit_of(0), number=0)),
+        expectation_figures.one_window(one_entity.example(fit_of(0), number=0)),
     ):
         assert "<svg" in drawing.svg()
     table: Any = expectation_figures.arms(runs)

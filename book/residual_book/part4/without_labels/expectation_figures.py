@@ -8,7 +8,8 @@ from IPython.display import Markdown
 from residual_book.evaluation.outcome import Outcome
 from residual_book.evaluation.recall import recall
 from residual_book.evaluation.watched import BUDGETS
-from residual_book.part4.without_labels.expectations import ARMS, RIVALS, Example, Run, gains, won
+from residual_book.part4.without_labels.expectations import ARMS, RIVALS, Run, gains, won
+from residual_book.part4.without_labels.one_entity import Example
 from residual_book.stats import mean_interval
 from residual_book.style import INK, OTHER, PLAIN, RESIDUAL, Drawing, figure, seed_lines, styled, table
 
@@ -26,7 +27,7 @@ CURVES = ("machine", "user and address")  # panels whose training is drawn
 @styled
 def gain_by_feature(runs: Sequence[Run]) -> Drawing:
     """How much the network gains over the seasonal mean on each feature, with intervals over organizations."""
-    drawing, (axes,) = figure(height=8.2, stacked=8.6)
+    drawing, (axes,) = figure(height=8.2, stacked=11)
     every = gains(runs, over=["seasonal mean"])
     drawn: set[str] = set()
     for row, (name, gain) in enumerate(every.items()):
@@ -40,11 +41,15 @@ def gain_by_feature(runs: Sequence[Run]) -> Drawing:
     axes.set(ylim=(len(every) - 0.5, -0.5), xlabel="gain in log score per window (thousandths of a nat)")
     axes.set_xticks([-10, -5, 0, 5, 10, 30, 100], ["-10", "-5", "0", "5", "10", "30", "100"])
     axes.minorticks_off()
-    axes.set_yticks(range(len(every)), [name.partition(": ")[2] for name in every])
+    axes.set_yticks(range(len(every)), [_short(name) for name in every])
     axes.legend(loc="lower left", bbox_to_anchor=(-0.45, 1), ncols=3)
     above = len(won(runs, over=["seasonal mean"]))
     alt = f"One row per feature, {len(every)} in all, with a dot and an interval for the gain over the seasonal mean. {above} intervals lie above zero. The pairs of users and addresses gain most, then events of machines and addresses; the errors of applications lie at zero."
     return Drawing(drawing, alt)
+
+
+def _short(name: str) -> str:
+    return name.partition(": ")[2].replace("authentication", "sign-in").replace("different ", "").replace(",", "")
 
 
 @styled

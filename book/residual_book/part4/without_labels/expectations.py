@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import torch
-from scipy import stats
 from torch import Tensor, nn
 
 from residual import simulate
@@ -73,29 +71,6 @@ class Run:
     def __post_init__(self) -> None:
         read = tuple(Outcome(**o) if isinstance(o, dict) else o for o in self.outcome)
         object.__setattr__(self, "outcome", read)
-
-
-@dataclass(frozen=True)
-class Example:
-    """An entity in the days around its most surprising window.
-
-    Attributes:
-        entity: its name.
-        feature: what is counted.
-        hour: of each window, from the organization's first, (n,).
-        seen: (n,).
-        expected: by arm, the quantiles 0.05, 0.5 and 0.95 that were expected, (n, 3).
-        surprise: of the network, (n,).
-        at: the most surprising one of these windows.
-    """
-
-    entity: str
-    feature: str
-    hour: np.ndarray
-    seen: np.ndarray
-    expected: dict[str, np.ndarray]
-    surprise: np.ndarray
-    at: int
 
 
 @dataclass(frozen=True)
@@ -244,46 +219,6 @@ def record(out: Path, seeds: Sequence[int] = SEEDS, workers: int = 1) -> None:
         users=USERS,
         days=DAYS,
     )
-
-
-def live(seed: int = 0, *, users: int = 25, days: int = 21) -> tuple[Run, Example]:
-    """Three features of machines in a smaller organization, in three weeks; and an example of an expectation."""
-    entities, some = ("machine",), [0, 4, 6]
-    (panel,) = panels(observe(seed, users=users, days=days).events, days, [entities])
-    few = Panel(
-        entities,
-        panel.names,
-        tuple(panel.features[i] for i in some),
-        panel.hours,
-        panel.values[..., some].contiguous(),
-        panel.peers,
-    )
-    fit = fitted(few, (*RIVALS, "network", "without skip"), seed=seed)
-    return measured(seed, [fit]), example(fit, number=2)
-
-
-def example(fit: Fitted, number: int, *, before: int = 60, after: int = 12) -> Example:
-    """The most surprising window of a feature, a count, in the test days, and those around it."""
-    panel, values = fit.panel, fit.past.values
-    odd = surprise(fit.expected["network"].flatten(0, 1), values.flatten(0, 1), panel.sums).view(values.shape)
-    odd = odd[..., number] * fit.tested
-    entity, window = divmod(int(odd.argmax()), odd.shape[1])
-    some = slice(max(window - before, 0), window + after)
-    return Example(
-        entity=panel.names[panel.entities[0]][entity],
-        feature=str(panel.features[number]),
-        hour=np.arange(values.shape[1])[some] * panel.hours + 24 * FIT.start,
-        seen=values[entity, some, number].numpy(),
-        expected={arm: quantiles(fit.expected[arm][entity, some, number]) for arm in ("seasonal mean", "network")},
-        surprise=odd[entity, some].numpy(),
-        at=window - some.start,
-    )
-
-
-def quantiles(expected: Tensor, levels: Sequence[float] = (0.05, 0.5, 0.95)) -> np.ndarray:
-    """Of expected counts (n, 3): (n, levels)."""
-    mean, a = expected[:, :2].double().exp().T.numpy()
-    return np.stack([stats.nbinom.ppf(level, 1 / a, 1 / (1 + mean * a)) for level in levels], axis=1)
 
 
 def gains(runs: Sequence[Run], arm: str = "network", over: Sequence[str] = RIVALS) -> dict[str, Interval]:
