@@ -51,7 +51,8 @@ def test_a_panel_counts_sums_and_tells_different_values() -> None:
     assert made.names["machine"].to_list() == ["a-1", "b-1"]
     assert made.values.shape == (2, 24, 4)
     assert made.values[1, 0].tolist() == [3, 16, 2, 2]
-    assert made.values[0, 2].tolist() == [1, 7, 1, 1] and made.values.sum() == 33
+    assert made.values[0, 2].tolist() == [1, 7, 1, 1]
+    assert made.values.sum() == 33
     assert made.sums.tolist() == [False, True, False, False]
     assert len(set(made.peers.tolist())) == 2  # two sites
 
@@ -61,7 +62,8 @@ def test_a_pair_that_is_rare_in_the_first_week_has_no_row() -> None:
     late = [(24 * 7 + h, "a-1", "1.2.3.4", 80, 1) for h in range(20)]
     made = panel(flows(*often, *late), ("machine", "destination"), FEATURES, 4, 9)
     assert made.names.rows() == [("a-1", "10.1.2.3")]
-    assert made.values[0, :5, 0].tolist() == [4] * 5 and made.hour[:7].tolist() == [0, 4, 8, 12, 16, 20, 24]
+    assert made.values[0, :5, 0].tolist() == [4] * 5
+    assert made.hour[:7].tolist() == [0, 4, 8, 12, 16, 20, 24]
 
 
 @cache
@@ -92,7 +94,8 @@ def test_every_arm_is_scored_on_the_same_windows() -> None:
     run = run_of(0)
     assert set(run.score) == set(run.rare) == set(expectations.ARMS)
     assert all(len(scores) == 2 and np.isfinite(scores).all() for scores in run.score.values())
-    assert run.windows == (8 * 2 * 24,) * 2 and len(run.curve["machine"]) == 2
+    assert run.windows == (8 * 2 * 24,) * 2
+    assert len(run.curve["machine"]) == 2
     assert run.curve["machine"][0] != run.curve_without["machine"][0]
 
 
@@ -100,20 +103,25 @@ def test_windows_are_handed_in_with_their_times_and_the_odd_one_is_highest() -> 
     table = expectations.windows(fit_of(0), "network")
     assert dict(table.schema) == SCORED
     highest = checked(table).sort("score")[-1].row(0, named=True)
-    assert highest["value"] == "m-3" and highest["begin"] == START + (15 * 24 + 5) * HOUR
+    assert highest["value"] == "m-3"
+    assert highest["begin"] == START + (15 * 24 + 5) * HOUR
 
 
 def test_the_example_is_the_most_surprising_window() -> None:
     shown = one_entity.example(fit_of(0), number=0)
-    assert shown.entity == "m-3" and shown.seen[shown.at] == 60 and shown.hour[shown.at] == 15 * 24 + 5
+    assert shown.entity == "m-3"
+    assert shown.seen[shown.at] == 60
+    assert shown.hour[shown.at] == 15 * 24 + 5
     assert shown.surprise[shown.at] == shown.surprise.max()
     assert (np.diff(shown.expected["network"], axis=1) >= 0).all()
 
 
 def test_the_live_run_is_small_and_names_the_episode_of_its_example() -> None:
     run, shown = one_entity.live(0, users=10, days=15)
-    assert len(run.feature) == 3 and set(run.score) == {*expectations.RIVALS, "network", "without skip"}
-    assert shown.feature == "dns, events" and isinstance(shown.episode, str)
+    assert len(run.feature) == 3
+    assert set(run.score) == {*expectations.RIVALS, "network", "without skip"}
+    assert shown.feature == "dns, events"
+    assert isinstance(shown.episode, str)
 
 
 def test_quantiles_are_those_of_the_distribution() -> None:
@@ -143,7 +151,8 @@ def test_gains_are_over_the_better_rival() -> None:
         "own mean": (-2.0, -1.0), "seasonal mean": (-1.0, -2.0), "network": (-0.5 + seed / 100, -1.1)
     }) for seed in range(3)]  # fmt: skip
     first, second = expectations.gains(runs).values()
-    assert first.estimate == pytest.approx(0.51) and second.estimate == pytest.approx(-0.1)
+    assert first.estimate == pytest.approx(0.51)
+    assert second.estimate == pytest.approx(-0.1)
     assert expectations.won(runs) == [runs[0].feature[0]]
 
 
