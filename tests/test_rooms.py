@@ -15,8 +15,8 @@ ROOMS = (
     "cli", "serve", "scale", "detect", "tabular", "simulate", "ocsf", "nnx", "vision", "probes", "training", "storage",
     "extras",
 )  # fmt: skip
-ONLY_IN = {"jax": "nnx", "flax": "nnx", "optax": "nnx", "ray": "scale", "fastapi": "serve"}
-NOT_IN_LIBRARY = {"residual_book", "matplotlib", "IPython", "scipy", "joblib"}
+ONLY_IN = {"jax": "nnx", "flax": "nnx", "optax": "nnx", "scipy": "tabular", "ray": "scale", "fastapi": "serve"}
+NOT_IN_LIBRARY = {"residual_book", "matplotlib", "IPython", "joblib"}
 MODULES = [path for path in sorted(LIBRARY.rglob("*.py")) if path != LIBRARY / "__init__.py"]
 PAGES = sorted(path.parent.relative_to(BOOK) for path in BOOK.glob("*/*/__init__.py"))  # such as part1/degradation
 # What the import of a room brings, beside what it must: a user of one room need not have installed another's packages.
