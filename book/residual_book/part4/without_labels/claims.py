@@ -11,8 +11,9 @@ import numpy as np
 
 from residual_book import claims
 from residual_book.claims import extended, glue_all, no_verdict, number
+from residual_book.evaluation.recall import difference, recall
 from residual_book.part4.without_labels import expectations, objectives
-from residual_book.part4.without_labels.expectations import RIVALS, gains
+from residual_book.part4.without_labels.expectations import VOLUME, detectors, gains
 from residual_book.part4.without_labels.fields import RIVALS as COUNTS
 from residual_book.part4.without_labels.objectives import CONTRASTIVE, UNTRAINED, guessed, unsettled, won
 from residual_book.recording import RESULTS, recorded_runs
@@ -59,25 +60,55 @@ def on_objectives(runs: Sequence[objectives.Run], *, recorded: str = objectives.
 
 def on_expectation(runs: Sequence[expectations.Run], *, recorded: str = expectations.RESULT.name) -> None:
     """Of what entities are expected to do."""
-    both = mean_over(runs, lambda run: share(run, "network", RIVALS))
-    linear = mean_over(runs, lambda run: share(run, "network", ["linear"]))
-    skip = mean_over(runs, lambda run: share(run, "network", ["without skip"]))
     every = gains(runs)
+    sure, lost = (sum(ends) for ends in ([g.low > 0 for g in every.values()], [g.high < 0 for g in every.values()]))
+    gain, over_linear, over_unskipped = (
+        mean_over(runs, partial(ahead, of=arm)) for arm in ("seasonal mean", "linear", "without skip")
+    )
+    without_past = mean_over(runs, lambda run: ahead(run, "without past") - ahead(run) / 2)
     glue_all(
-        expected=number(len(every)), both=both, linear=linear, skip=skip, sure=number(sum(gain.low > 0 for gain in every.values())), lost=number(sum(gain.high < 0 for gain in every.values())),
+        expected=number(len(every)), sure=number(sure), sure_share=sure / len(every), lost=number(lost), gain=gain, over_linear=over_linear, over_unskipped=over_unskipped,
+        test_windows=number(round(float(np.mean([sum(run.windows) for run in runs])))),
     )  # fmt: skip
+    check = partial(claims.check, seeds=seeds_of(runs), recorded=recorded)
+    check(
+        "expectation-both", holds=sure >= 0.8 * len(every), value=sure / len(every), unit="of the features",
+        statement="With the seasonal mean in its skip path, a network expects at least 80% of the features better, by the log score, than both the entity's own mean and its seasonal mean: the interval over organizations lies above zero.",
+        verdict=no_verdict("gneiting2007", "section 4.1, the logarithmic score", "shows that a forecaster gains nothing in log score by naming other probabilities than those it believes in"),
+    )  # fmt: skip
+    check(
+        "expectation-linear", holds=over_linear.low > 0, value=over_linear, unit="nats per window more",
+        statement="In the mean over features the network expects better than one linear layer in its place.",
+        verdict=extended("he2016", "section 3.1, constant scaling", "finds that an identity on the skip path trains best; here what the skip path carries is a forecast"),
+    )  # fmt: skip
+    check(
+        "expectation-past", holds=without_past.low > 0, value=without_past, unit="nats per window more than half",
+        statement="More than half of what the network gains over the seasonal mean is there without the recent past, by the clock and what the rival knows.",
+        verdict=no_verdict("gneiting2007", "section 4.1, the logarithmic score", "shows that a forecaster gains nothing in log score by naming other probabilities than those it believes in"),
+    )  # fmt: skip
+
+
+def on_detectors(runs: Sequence[expectations.Run], *, recorded: str = expectations.RESULT.name) -> None:
+    """Of the alarms that expectations raise, beside those of the bar on the same organizations."""
+    found = detectors(runs)
+    short = difference(found["network"], found[VOLUME])
+    glue_all(
+        recall_network=recall(found["network"]),
+        recall_seasonal=recall(found["seasonal mean"]),
+        recall_volume=recall(found[VOLUME]),
+        short=short,
+    )
     claims.check(
-        "expectation-both", holds=both.low > 0.8, value=both, unit="of the features",
-        statement="With the seasonal mean in its skip path, a network expects more than 80% of the features of a window better, by the log score, than the entity's own mean and its seasonal mean both do.",
+        "expectation-alarms", holds=short.high < -0.1, value=short, unit="of the episodes more",
+        statement="With ten alerts per day, alarms at what the network did not expect find at least ten points fewer of the episodes than the volume of the bar.",
         seeds=seeds_of(runs), recorded=recorded,
-        verdict=no_verdict("gneiting2007", "section 4.1, the logarithmic score", "shows that a forecaster gains nothing in log score by saying other probabilities than it believes"),
+        verdict=extended("arp2022", "pitfall P6, inappropriate baseline", "asks for simple baselines beside a complex method, because these may be as good"),
     )  # fmt: skip
 
 
-def share(run: expectations.Run, arm: str, over: Sequence[str]) -> float:
-    """Share of features on which an arm's log score is above all of the others'."""
-    best = np.max([run.score[other] for other in over], axis=0)
-    return float(np.mean(np.array(run.score[arm]) > best))
+def ahead(run: expectations.Run, arm: str = "network", *, of: str = "seasonal mean") -> float:
+    """How much higher the log score of an arm is than that of another, in the mean over features."""
+    return float(np.mean(np.subtract(run.score[arm], run.score[of])))
 
 
 def on_fresh_seeds(seeds: Sequence[int]) -> None:

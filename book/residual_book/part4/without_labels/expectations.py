@@ -23,7 +23,7 @@ from residual_book.evaluation.calibration import calibrated
 from residual_book.evaluation.outcome import Outcome, judge
 from residual_book.evaluation.watched import DAYS, USERS, Watched, watch
 from residual_book.part4.without_labels.panels import COLUMNS, Panel, panels
-from residual_book.recording import RESULTS, alone, listed, record_all
+from residual_book.recording import RESULTS, alone, listed, record_all, recorded_runs
 from residual_book.stats import Interval, mean_interval
 
 SEEDS = (50, 51, 52, 53, 54)  # of the recording, never looked at before
@@ -39,6 +39,7 @@ ARMS = {  # what is expected by
     "without skip": "the network without the skip path",
     "without past": "the network without the recent past",
 }
+VOLUME, COUNTING = "volume, from the bar", "counting by the hour, from the bar"
 CLOCK = 4  # the last numbers of a row
 FLOOR = -2.0  # a score that a hundred entities per day have can be no alert
 RARE = 3.0  # of a surprise: one window in a thousand, if expectations are right
@@ -232,3 +233,16 @@ def gains(runs: Sequence[Run], arm: str = "network", over: Sequence[str] = RIVAL
 def won(runs: Sequence[Run], arm: str = "network", over: Sequence[str] = RIVALS) -> list[str]:
     """The features on which an arm's interval lies above the others."""
     return [name for name, gain in gains(runs, arm, over).items() if gain.low > 0]
+
+
+def detectors(runs: Sequence[Run], bar: Path = RESULTS / "bar.json") -> dict[str, list[Outcome]]:
+    """What was found by surprise, and on the same organizations by the rivals of the bar, which are recorded."""
+    by_surprise = {
+        arm: [next(o for o in run.outcome if o.rival == arm) for run in runs] for arm in (*RIVALS, "network")
+    }
+    rivals = [outcome for outcome in recorded_runs(bar, Outcome) if outcome.rate == "default"]
+    of_bar = {
+        name: [next(o for o in rivals if (o.rival, o.seed) == (rival, run.seed)) for run in runs]
+        for name, rival in ((VOLUME, "V"), (COUNTING, "B"))
+    }
+    return by_surprise | of_bar
