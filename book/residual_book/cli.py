@@ -189,6 +189,7 @@ def tables(out: Out, seeds: Seeds = "50,51,52,53,54", workers: Workers = 1) -> N
     experiment.record(out, _integers("seeds", seeds), workers=workers)
 
 
+@app.command()
 def expectation(out: Out, seeds: Seeds = "50,51,52,53,54", workers: Workers = 1) -> None:
     """Record what is expected of entities in their next windows; given again, go on where it was stopped."""
     from residual_book.part4.without_labels import expectations
