@@ -61,7 +61,7 @@ def differences(runs: Sequence[Run]) -> Drawing:
         axes.axvline(0, color=INK, linewidth=1, linestyle=":")
         _rows(axes, [*TASKS, "mean of all"])
         axes.set(title=f"minus {rival}", xlabel="skill")
-        axes.locator_params(axis="x", nbins=4)
+        axes.locator_params(axis="x", nbins=3)
         if axes is not panels[0] and not narrow():
             axes.set_yticklabels([])
     alt = "Three panels with seven rows of dots and intervals about a dotted line at zero, which most of the intervals reach or cross."
