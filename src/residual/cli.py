@@ -130,6 +130,7 @@ def convert(
 
 
 Device = Annotated[str, typer.Option(help="Where to compute, such as cuda.")]
+Rejects = Annotated[Path | None, typer.Option(help="File for rows that cannot be read.")]
 
 
 @app.command()
@@ -141,6 +142,7 @@ def fit(
     minutes: Annotated[float, typer.Option(help="For all of it, about.")] = 20,
     seed: Annotated[int, typer.Option(help="Of weights and order.")] = 0,
     device: Device = "cpu",
+    quarantine: Rejects = None,
 ) -> None:
     """Learn from events without labels, into a model. A fit that was cut off goes on when it is called again."""
     from typing import cast
@@ -149,8 +151,9 @@ def fit(
     from residual.tabular.fitting import fit as learn
 
     history = learn(
-        events, out, objective=cast(Objective, objective), passes=passes, minutes=minutes, seed=seed, device=device
-    )
+        events, out, objective=cast(Objective, objective), passes=passes, minutes=minutes, seed=seed, device=device,
+        quarantine=quarantine,
+    )  # fmt: skip
     print(f"{out}: loss on the last fifth {history.valid_loss[0]:.3f} untrained, {min(history.valid_loss):.3f} trained")
 
 
@@ -160,11 +163,12 @@ def embed(
     model: Annotated[Path, typer.Option(help="Folder with a model, as fit writes it.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Parquet file to write the vectors to.", show_default=False)],
     device: Device = "cpu",
+    quarantine: Rejects = None,
 ) -> None:
     """Write the vector that a model makes of each event."""
     from residual.tabular.fitting import embed as write
 
-    print(f"{write(events, model, out, device=device):,} vectors in {out}")
+    print(f"{write(events, model, out, device=device, quarantine=quarantine):,} vectors in {out}")
 
 
 @app.command()

@@ -50,6 +50,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "NETWORK", SMALL)
 
 
+@pytest.fixture
+def stopping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "train", lambda *_, **__: (_ for _ in ()).throw(Stopped))
+
+
 @pytest.fixture(scope="module")
 def model(events: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("fitted") / "model"
@@ -112,7 +117,14 @@ def test_the_encoder_never_saw_the_later_events(events: Path, model: Path) -> No
     assert bundle.span == (times[0], times[-1])
 
 
-def test_a_short_time_gives_one_pass_that_a_later_run_keeps(events: Path, tmp_path: Path) -> None:
+def test_a_short_time_gives_one_pass_that_a_later_run_keeps(
+    events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "train", lambda *_, **__: (_ for _ in ()).throw(Stopped))
+        with pytest.raises(Stopped):
+            fit(events, tmp_path / "model", minutes=1e-6, say=str)
+    monkeypatch.setattr(fitting, "_seconds", lambda *_: 1e-12)  # which would allow for more
     fit(events, tmp_path / "model", minutes=1e-6, say=str)
     assert Bundle.load(tmp_path / "model").recipe["passes"] == 1
 
@@ -157,8 +169,10 @@ def test_events_of_a_class_that_the_fit_never_met(day: pl.DataFrame, tmp_path: P
     ("options", "said"),
     [
         ({"objective": "magic"}, "objective must be one of 'masked', 'contrastive', got 'magic'"),
-        ({"passes": 0}, "passes and minutes must be above 0, got 0 and 20.0"),
-        ({"minutes": float("nan")}, "passes and minutes must be above 0, got None and nan"),
+        ({"passes": 0}, "passes and minutes must be above 0, seed at least 0, got 0, 20.0 and 0"),
+        ({"seed": -1}, "got None, 20.0 and -1"),
+        ({"device": "gpu"}, "device must be one that torch has here, got 'gpu'"),
+        ({"minutes": float("nan")}, "passes and minutes must be above 0, seed at least 0, got None, nan and 0"),
     ],
 )
 def test_bad_arguments(options: dict[str, Any], said: str, events: Path, tmp_path: Path) -> None:
@@ -169,8 +183,25 @@ def test_bad_arguments(options: dict[str, Any], said: str, events: Path, tmp_pat
 
 def test_too_few_events(day: pl.DataFrame, tmp_path: Path) -> None:
     written(day[:99], tmp_path / "few")
-    with pytest.raises(ValueError, match="events must be at least 100 to learn from, got 99"):
+    with pytest.raises(ValueError, match="events before the last fifth in time must be at least 100"):
         fit(tmp_path / "few", tmp_path / "model", say=str)
+    written(day[:300], tmp_path / "few")  # now there are enough, and nothing is left of the run before
+    fit(tmp_path / "few", tmp_path / "model", passes=1, say=str)
+
+
+def test_events_of_one_time(day: pl.DataFrame, tmp_path: Path) -> None:
+    written(day[:300].with_columns(time=pl.lit(day["time"][0])), tmp_path / "events")
+    with pytest.raises(ValueError, match="to learn from, got 0"):
+        fit(tmp_path / "events", tmp_path / "model", say=str)
+
+
+def test_a_model_within_the_folder_of_its_events(day: pl.DataFrame, tmp_path: Path, stopping: None) -> None:
+    """What a fit that was stopped left there is no event of it."""
+    written(day[:300], tmp_path / "events")
+    with pytest.raises(Stopped):
+        fit(tmp_path, tmp_path / "model", passes=1, say=str)
+    with pytest.raises(Stopped):
+        fit(tmp_path, tmp_path / "model", passes=1, say=str)
 
 
 def test_a_run_begun_with_other_arguments_or_events_is_not_gone_on_with(

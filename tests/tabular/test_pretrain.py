@@ -124,7 +124,7 @@ def test_contrastive_finds_rows_again(encoder: TableEncoder) -> None:
         model, adamw(model, recipe), recipe, steps(encoder), model, steps=120, every=40, progress=False
     )  # fmt: skip
     assert history.train_loss[-1] < history.train_loss[0] - 0.3
-    assert history.train_error[-1] < 95 < 99.5  # of 100 rows, one is right by chance
+    assert history.train_error[-1] < 95  # of 100 rows, one is right by chance
 
 
 def test_parts_are_exchanged_whole_and_within_the_batch(encoder: TableEncoder) -> None:

@@ -90,3 +90,27 @@ def test_only_what_multiplies_decays() -> None:
     assert [p.ndim for p in weights["params"]] == [2]
     assert [p.ndim for p in rest["params"]] == [1]
     assert (weights["weight_decay"], rest["weight_decay"]) == (0.01, 0.0)
+
+
+def test_what_cannot_be_gone_on_with_is_refused(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "run.safetensors"
+    with pytest.raises(Stopped):
+        run(line(), stop=8, validate=True, checkpoint=checkpoint)
+    with pytest.raises(ValueError, match="checkpoint was made with validates=True, this run has False"):
+        run(line(), checkpoint=checkpoint)
+
+
+def test_batches_that_end_and_validation_that_is_not_finite() -> None:
+    model = line()
+
+    def judge(x: Tensor) -> Judged:
+        return Judged(model(x).mean(), torch.tensor(0), 1)
+
+    few = iter([torch.ones(2, 3)] * 4)
+    with pytest.raises(ValueError, match="batches end after step 4, expected 6 steps"):
+        train(model, adamw(model, RECIPE), RECIPE, lambda _: few, judge, steps=6, every=3, progress=False)
+    with pytest.raises(FloatingPointError, match="loss is nan before the first step"):
+        train(
+            model, adamw(model, RECIPE), RECIPE, batches, judge,
+            steps=6, every=3, validate=lambda: float("nan"), progress=False,
+        )  # fmt: skip

@@ -89,6 +89,7 @@ class Rival(nn.Module):
         """
         if not (past.seen & windows).any():
             raise ValueError("windows must hold some of an entity that was seen before, got none")
+        self.requires_grad_(True)
         end = int(windows.nonzero().max()) + 1
         early = Past._make([*(field[:, :end] for field in past[:-1]), past.sums])
         some = early.seen & windows[:end]

@@ -5,6 +5,7 @@ the encoder, the encoded events, the training. Each is written whole, into a hid
 """
 
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -24,6 +25,7 @@ from tqdm import tqdm
 from residual.ocsf.intake import UID
 from residual.ocsf.read import read
 from residual.ocsf.schema import features
+from residual.ocsf.sources import sources
 from residual.storage import write_atomically
 from residual.tabular.batches import Blocks, in_order, with_context, write_blocks
 from residual.tabular.bundle import Bundle
@@ -63,7 +65,7 @@ LATER = 0.2  # of the events, the last ones in time: training stops by them and 
 CHECKS = 16  # batches of them
 PASSES = 8  # over the others, where nobody says how many and there is time
 SAVES = 8  # of the state, per pass
-LEAST = 100  # events
+LEAST = 100  # events to learn from
 _SETTINGS = "settings.json"
 
 
@@ -94,6 +96,7 @@ def fit(
     minutes: float = 20.0,
     seed: int = 0,
     device: str = "cpu",
+    quarantine: Path | None = None,
     say: Callable[[str], object] = print,
 ) -> History:
     """Learn from a folder of events, and write a `Bundle`.
@@ -109,29 +112,34 @@ def fit(
         minutes: for all of it, about.
         seed: of weights, order and objective.
         device: where to train.
+        quarantine: the file for events that are rejected, as of `read`.
         say: takes a line about each stage.
 
     Raises:
-        ValueError: for a bad argument, for events that cannot be read or are fewer than `LEAST`, and for a run that was
-            begun with other arguments or events (it names the folder to remove).
+        ValueError: for a bad argument, for events that cannot be read or too few of them, and for a run that was begun
+            with other arguments or events (it names the folder to remove).
         FloatingPointError: for a loss that is not finite.
     """
     if objective not in get_args(Objective):
         raise ValueError(f"objective must be one of {', '.join(map(repr, get_args(Objective)))}, got {objective!r}")
-    if (passes is not None and passes < 1) or not minutes > 0:
-        raise ValueError(f"passes and minutes must be above 0, got {passes} and {minutes}")
+    if (passes is not None and passes < 1) or not minutes > 0 or seed < 0:
+        raise ValueError(f"passes and minutes must be above 0, seed at least 0, got {passes}, {minutes} and {seed}")
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file, expected a folder for the model or none")
+    _check_device(device)
     began, work = time.monotonic(), out.with_name(f".{out.name}.partial")
     settings = {"objective": objective, "passes": passes, "minutes": minutes, "seed": seed, "events": _listed(events)}
     if not _begun(work, settings):
-        table = read(events)
+        table = read(events, quarantine=quarantine)
         say(f"{table.summary.rows_in:,} events, {table.summary.rows_quarantined:,} of them rejected")
         in_order(table.events, work / "sorted")
     blocks, encoder, context = _encoded(work, say)
     n = len(blocks.time)
     earlier, later = range(int((1 - LATER) * n)), range(int((1 - LATER) * n), n)
-    torch.manual_seed(seed)
-    net = TabularResNet(blocks.n_numeric, blocks.cardinalities, **NETWORK)
-    model = objective_of(objective, net, encoder, seed).to(device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = TabularResNet(blocks.n_numeric, blocks.cardinalities, **NETWORK)
+        model = objective_of(objective, net, encoder, seed).to(device)
     size, per_pass = min(BATCH, len(later)), len(earlier) // min(BATCH, len(later))
 
     def batches(rows: range) -> Callable[[int], Iterator[Step]]:
@@ -163,7 +171,15 @@ def fit(
     return history
 
 
-def embed(events: Path, model: Path, out: Path, *, device: str = "cpu", say: Callable[[str], object] = print) -> int:
+def embed(
+    events: Path,
+    model: Path,
+    out: Path,
+    *,
+    device: str = "cpu",
+    quarantine: Path | None = None,
+    say: Callable[[str], object] = print,
+) -> int:
     """Write the embedding of each event to a Parquet file, whole or not at all, and return how many there are.
 
     Its columns are `metadata.uid`, `time` and `embedding`, a list of float32 of the network's width, in order of time.
@@ -172,9 +188,12 @@ def embed(events: Path, model: Path, out: Path, *, device: str = "cpu", say: Cal
     Raises:
         ValueError: for events that cannot be read, or a model that is not whole or not for them; see `Bundle`.
     """
+    if not out.parent.is_dir():
+        raise ValueError(f"{out.parent} is no folder, expected one to write {out.name} to")
+    _check_device(device)
     bundle = Bundle.load(model)
     bundle.net.to(device)
-    table = read(events)
+    table = read(events, quarantine=quarantine)
     say(f"{table.summary.rows_in:,} events, {table.summary.rows_quarantined:,} of them rejected")
     width, written = bundle.net.input_projection.out_features, 0
     schema = pa.schema({UID: pa.string(), "time": pa.int64(), "embedding": pa.list_(pa.float32(), width)})
@@ -192,14 +211,16 @@ def embed(events: Path, model: Path, out: Path, *, device: str = "cpu", say: Cal
                 columns = [uids.cast(pl.String).to_arrow().cast(pa.string()), part["time"].to_arrow(), vectors]
                 file.write_table(pa.table(columns, schema=schema))
                 written += len(part)
+        with Path(scratch, "vectors").open("rb") as file:
+            os.fsync(file.fileno())
         Path(scratch, "vectors").replace(out)
     return written
 
 
 def _listed(events: Path) -> list[Any]:
     """Names, sizes and times of the files: what tells whether a run that goes on has the events that it began with."""
-    files = sorted(path for path in events.rglob("*") if path.is_file()) if events.is_dir() else [events]
-    return [[path.relative_to(events).as_posix(), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+    stats = [(source.path, source.path.stat()) for source in sources(events)[0]]
+    return [[path.as_posix(), stat.st_size, stat.st_mtime_ns] for path, stat in stats]
 
 
 def _begun(work: Path, settings: dict[str, Any]) -> bool:
@@ -210,7 +231,8 @@ def _begun(work: Path, settings: dict[str, Any]) -> bool:
         if differing:
             raise ValueError(f"{work} is of a fit with other {', '.join(differing)}: expected the same, or remove it")
     else:
-        shutil.rmtree(work, ignore_errors=True)
+        if work.exists():
+            shutil.rmtree(work)
         write_atomically(path, json.dumps(settings).encode())
     return (work / "sorted").exists()
 
@@ -219,9 +241,10 @@ def _encoded(work: Path, say: Callable[[str], object]) -> tuple[Blocks, TableEnc
     """The second and the third stage: an encoder of the earlier events, all events by it, and the past at the end."""
     tables = work / "sorted"
     times = np.sort(pl.scan_parquet(tables / "*.parquet").select("time").collect()["time"].to_numpy())
-    if len(times) < LEAST:
-        raise ValueError(f"events must be at least {LEAST} to learn from, got {len(times)}")
     border = times[int((1 - LATER) * len(times))]
+    if (learned := int((times < border).sum())) < LEAST:
+        shutil.rmtree(tables.parent)
+        raise ValueError(f"events before the last fifth in time must be at least {LEAST} to learn from, got {learned}")
     context = ContextFeatures(ENTITIES)
     if not (work / "encoder.safetensors").exists():
         encoder = TableEncoder(features(depth=4) | kept(context), scaling="quantile")
@@ -236,6 +259,13 @@ def _encoded(work: Path, say: Callable[[str], object]) -> tuple[Blocks, TableEnc
         context.save(work / "context.safetensors")
         say(f"{len(times):,} events encoded")
     return Blocks(work / "blocks"), encoder, ContextFeatures.load(work / "context.safetensors")
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device must be one that torch has here, got {device!r}: {str(error)[:80]}") from error
 
 
 def _seconds(model: nn.Module, batches: Callable[[int], Iterator[Step]]) -> float:

@@ -1,4 +1,4 @@
-"""What a representation is worth before anyone sees a label. Told in `book/part4/embedding.md`.
+"""What a representation is worth before anyone sees a label. Told in `book/part4/without-labels.md`.
 
 A representation is an array of points, one row per event, float (n, d). None of these measures says what it is good
 for; together they say whether it holds what the events hold, whether it collapsed, and whether it would come out again.

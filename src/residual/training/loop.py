@@ -8,6 +8,7 @@ the objectives for tables.
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -16,8 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from residual.storage import read_tensors, write_tensors
-from residual.training.checkpoint import WHAT, History, load_checkpoint, save_checkpoint
+from residual.training.checkpoint import History, best_weights, load_checkpoint, save_checkpoint
 from residual.training.recipe import Recipe
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
@@ -58,11 +58,11 @@ def train(
     """Train `model` in place and return its history.
 
     On a CPU, the same model, batches, recipe and thread count give the same weights. With `checkpoint`, a run that was
-    cut off continues from there to the result it would have had.
+    cut off continues from there to the result it would have had, unless the model draws random numbers (dropout).
 
     Args:
         model: what is trained; its initial weights decide the result, too.
-        optimizer: of the model's parameters. The recipe gives the learning rate of each step.
+        optimizer: of the model's parameters, SGD or AdamW. The recipe gives the learning rate of each step.
         recipe: how to train.
         batches: the batches from a step on (from 0), the same ones however often it is asked.
         objective: what to make of a batch.
@@ -75,25 +75,24 @@ def train(
         progress: show a bar.
 
     Raises:
-        ValueError: for a checkpoint of another network (names the keys that differ) or another recipe (names the
-            field), or one that is damaged.
-        FloatingPointError: when the loss is no longer finite; names epoch, a number of `every` steps, and step.
+        ValueError: for a checkpoint of another network (names the keys that differ), another recipe or another run
+            (names the field), or one that is damaged; and for batches that end before the last step.
+        FloatingPointError: when a loss is no longer finite; names epoch, a number of `every` steps, and step.
     """
-    history, kept = History(), None if checkpoint is None else checkpoint.with_suffix(".best.safetensors")
-    best: dict[str, Tensor] = {}
+    history, best = History(), dict[str, Tensor]()
+    run = {"steps": steps, "every": every, "validates": validate is not None}
     if checkpoint is not None and checkpoint.exists():
-        history = load_checkpoint(checkpoint, model, optimizer, recipe)
-    if validate is not None:
-        if history.valid_loss and kept is not None:
-            best = read_tensors(kept, what=WHAT)[0]
-        else:
-            history.valid_loss, best = [validate()], _copied(model)
+        history = load_checkpoint(checkpoint, model, optimizer, recipe, run)
+        best = best_weights(checkpoint, model)
+    elif validate is not None:
+        history.valid_loss, best = [_finite(validate(), "before the first step")], _copied(model)
     done = min(len(history.train_loss) * every, steps)
     stream = batches(done)
     with tqdm(total=steps, initial=done, disable=not progress, leave=False) as bar:
         while done < steps:
             total_loss, wrong, answers, ahead = 0.0, 0, 0, min(every, steps - done)
             model.train()
+            step = done - 1
             for step, batch in enumerate(islice(stream, ahead), start=done):
                 for group in optimizer.param_groups:
                     group["lr"] = recipe.learning_rate(step, steps)
@@ -109,18 +108,18 @@ def train(
                 answers += judged.answers
                 bar.update()
             done += ahead
+            if step + 1 < done:
+                raise ValueError(f"batches end after step {step + 1}, expected {steps} steps")
             history.train_loss.append(total_loss / ahead)
             history.train_error.append(100 * wrong / max(answers, 1))
             bar.set_postfix(loss=f"{history.train_loss[-1]:.3f}", error=f"{history.train_error[-1]:.1f}%")
             if validate is not None:
-                loss = validate()
+                loss = _finite(validate(), f"on validation after step {done}")
                 if loss < min(history.valid_loss):
                     best = _copied(model)
                 history.valid_loss.append(loss)
             if checkpoint is not None and writes:
-                if kept is not None and best:
-                    write_tensors(kept, best)
-                save_checkpoint(checkpoint, model, optimizer, recipe, history)
+                save_checkpoint(checkpoint, model, optimizer, recipe, history, run, best)
     if best:
         model.load_state_dict(best)
     return history
@@ -184,6 +183,12 @@ def fit(
         model, sgd(model, recipe), recipe, batches, classify,
         steps=recipe.epochs * per_epoch, every=per_epoch, checkpoint=checkpoint, writes=writes, progress=progress,
     )  # fmt: skip
+
+
+def _finite(loss: float, where: str) -> float:
+    if not isfinite(loss):
+        raise FloatingPointError(f"loss is {loss} {where}: lower peak_lr")
+    return loss
 
 
 def _copied(model: nn.Module) -> dict[str, Tensor]:
