@@ -233,12 +233,12 @@ def test_what_the_page_says_holds_for_good_numbers() -> None:
         ("records", "trees", {"error": 0.3}),
         ("no-winner", "ResNet", {"error": 0.26}),
         ("linear", "linear", {"skill": 0.4}),
-        ("skip", "MLP", {"skill": 0.4}),
+        ("mlp", "MLP", {"skill": 0.4}),
         ("sign-in", "MLP", {"skill": 0.6}),
     ],
 )
 def test_a_claim_that_fails_stops_the_page(claim: str, rival: str, change: dict[str, float]) -> None:
-    only = {"linear": RECORDS, "sign-in": ("sign-in",), "skip": ("caller", "late", "speed", "digits")}
+    only = {"linear": RECORDS, "sign-in": ("sign-in",), "mlp": ("caller", "late", "speed", "digits")}
     tasks = only.get(claim, tuple(TASKS))
     runs = [replace(run, **change) if run.rival == rival and run.task in tasks else run for run in made()]
     with pytest.raises(ClaimError, match=f"any-good-{claim}'"):
