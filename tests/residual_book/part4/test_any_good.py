@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from residual_book.claims import ClaimError, judging
+from residual_book.claims import ClaimError
 from residual_book.part4.any_good import claims, experiment, figures, paper, rivals, tables
 from residual_book.part4.any_good.experiment import Run, gap, measure
 from residual_book.part4.any_good.rivals import RIVALS, constant, error, loss
@@ -243,18 +243,3 @@ def test_a_claim_that_fails_stops_the_page(claim: str, rival: str, change: dict[
     runs = [replace(run, **change) if run.rival == rival and run.task in tasks else run for run in made()]
     with pytest.raises(ClaimError, match=f"any-good-{claim}'"):
         claims.on_runs(runs)
-
-
-def test_fresh_seeds_leave_out_the_slowest(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def every(seeds: range, rivals: list[str]) -> list[Run]:
-        asked.extend(rivals)
-        return [run for run in made() if run.rival in rivals]
-
-    monkeypatch.setattr(claims, "every", every)
-    with judging() as outcomes:
-        claims.on_fresh_seeds(range(10))
-    assert experiment.SLOWEST not in asked
-    assert len(outcomes) == 6
-    assert not any(outcome.claim.recorded for outcome in outcomes)

@@ -5,8 +5,8 @@ from functools import partial
 
 from residual_book import claims
 from residual_book.claims import confirmed, extended, glue_all, number
-from residual_book.part4.any_good.experiment import LIVE, RESULT, SEEDS, SLOWEST, TRIALS, Run, every, gap, of, skill
-from residual_book.part4.any_good.rivals import RIVALS, STEPS
+from residual_book.part4.any_good.experiment import LIVE, RESULT, SLOWEST, TRIALS, Run, gap, of, skill
+from residual_book.part4.any_good.rivals import STEPS
 from residual_book.part4.any_good.tables import RECORDS, ROWS, TASKS
 from residual_book.stats import mean_over, seeds_of
 
@@ -61,15 +61,9 @@ def on_runs(runs: Sequence[Run], *, recorded: str = RESULT.name) -> None:
 
 
 def on_transformer(runs: Sequence[Run]) -> None:
-    """Of the slowest rival, which fresh seeds do not repeat."""
+    """Of the slowest rival."""
     attention = gap(runs, SLOWEST, "ResNet")
     glue_all(attention=attention, few=number(attention.n))
-
-
-def on_fresh_seeds(seeds: Sequence[int]) -> None:
-    """Measure all rivals but the slowest on as many other seeds, and check the claims again."""
-    quick = [rival for rival in RIVALS if rival != SLOWEST]
-    on_runs(every(seeds[: len(SEEDS)], quick), recorded="")
 
 
 def points(run: Run) -> float:
