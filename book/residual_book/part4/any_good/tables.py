@@ -206,7 +206,7 @@ def _task(
         parts.append(table[np.sort(rng.permutation(own)[:most])])
     answers = parts[0]["target"].unique().sort()
     learned = parts[0]["target"].cast(pl.Float64) if number else pl.Series([0.0, 1.0])
-    mean, unit = (float(learned.mean()), float(learned.std())) if number else (0.0, 1.0)  # type: ignore[arg-type]
+    mean, unit = (float(learned.mean()), float(learned.std())) if number else (0.0, 1.0)  # type: ignore[arg-type]  # polars' numbers
     encoder = TableEncoder(dictionary, scaling="quantile", grams=1).fit(parts[0].drop("target"))
     varies = np.ptp(encoder.transform(parts[0]).numeric, axis=0) > 0
     encoded = []

@@ -183,7 +183,7 @@ def record(out: Path, seeds: Sequence[int] = SEEDS) -> None:
 
 def read(path: Path = RESULT) -> list[Run]:
     """The runs that `record` wrote."""
-    return [replace(run, arm=Arm(**run.arm)) for run in recorded_runs(path, Run)]  # type: ignore[arg-type]
+    return [replace(run, arm=Arm(**run.arm)) for run in recorded_runs(path, Run)]  # type: ignore[arg-type]  # as JSON has it
 
 
 def of(runs: Iterable[Run], arm: Arm) -> list[Run]:

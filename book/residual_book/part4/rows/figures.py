@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from IPython.display import Markdown
 from matplotlib.axes import Axes
@@ -97,9 +98,15 @@ def along(runs: Sequence[Run], blocks: int = max(DEPTHS)) -> Drawing:
     for (residual, normalized), look in LOOKS.items():
         for i, run in enumerate(experiment.of(runs, Arm(blocks, residual, normalized))):
             label = None if i else LABELS[residual, normalized]
-            line = {"color": look.color, "marker": look.marker, "markersize": 4, "linewidth": 1, "alpha": 0.8}
-            left.plot(run.steps, _drawn(run.ratios), label=label, **line)  # type: ignore[arg-type]
-            right.plot(run.steps, _drawn(run.batch_losses), **line)  # type: ignore[arg-type]
+            line: dict[str, Any] = {
+                "color": look.color,
+                "marker": look.marker,
+                "markersize": 4,
+                "linewidth": 1,
+                "alpha": 0.8,
+            }
+            left.plot(run.steps, _drawn(run.ratios), label=label, **line)
+            right.plot(run.steps, _drawn(run.batch_losses), **line)
     left.set(title="Gradient, first block over last", xlabel="step", yscale="log")
     right.set(title="Loss", xlabel="step")
     drawing.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9.5)
@@ -137,12 +144,12 @@ def costs(found: Sequence[Count], recorded: Times) -> Drawing:
     for name, look in NET_LOOKS.items():
         own = [each for each in found if each.net == name]
         features = [each.features for each in own]
-        style = {"color": look.color, "marker": look.marker, "markersize": 4.5}
+        style: dict[str, Any] = {"color": look.color, "marker": look.marker, "markersize": 4.5}
         for axes, (title, value) in zip(panels, units, strict=False):
-            axes.plot(features, list(map(value, own)), label=name, **style)  # type: ignore[arg-type]
+            axes.plot(features, list(map(value, own)), label=name, **style)
             axes.set_title(title)
         milliseconds = [1000 * recorded.median(name, n) for n in features]
-        panels[2].plot(features, milliseconds, **style)  # type: ignore[arg-type]
+        panels[2].plot(features, milliseconds, **style)
     panels[2].set_title("ms per step")
     for axes in panels:
         axes.axvline(columns.UPPER, color=INK, linewidth=1, linestyle=":")

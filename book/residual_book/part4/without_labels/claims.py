@@ -34,7 +34,7 @@ def on_objectives(runs: Sequence[objectives.Run], *, recorded: str = objectives.
         (mean_over(runs, partial(lost_rank, name)) for name in ("masked", CONTRASTIVE)), key=lambda lost: lost.low
     )
     settled = mean_over(runs, lambda run: 1 - len(unsettled(run)) / len(run.fields))
-    ranks = {name: mean_over(runs, lambda run, of=name: run.rank[of]) for name in (UNTRAINED, "masked", CONTRASTIVE)}  # type: ignore[misc]
+    ranks = {name: mean_over(runs, partial(rank, name)) for name in (UNTRAINED, "masked", CONTRASTIVE)}
     nothing = mean_over(
         runs, lambda run: float(np.mean([told(field) < LITTLE for field in unsettled(run) if not ahead_of(field)]))
     )
@@ -137,6 +137,11 @@ def on_detectors(runs: Sequence[expectations.Run], *, recorded: str = expectatio
 def over_masked(arm: str, run: objectives.Run) -> float:
     """Share of events that an arm guesses right more often than the usual masked network."""
     return guessed(arm, run) - guessed("masked", run)
+
+
+def rank(name: str, run: objectives.Run) -> float:
+    """Effective rank of a network's embeddings."""
+    return run.rank[name]
 
 
 def lost_rank(name: str, run: objectives.Run) -> float:

@@ -100,7 +100,7 @@ def observe(seed: int, *, users: int = USERS, days: int = DAYS) -> Watched:
 
 def linear(net: Expectation) -> Expectation:
     """The same with one linear layer in place of the network."""
-    net.branch, net.output = nn.Identity(), nn.Linear(net.scale.num_features, 3 * len(net.sums))  # type: ignore[assignment]
+    net.branch, net.output = nn.Identity(), nn.Linear(net.scale.num_features, 3 * len(net.sums))  # type: ignore[assignment]  # declared as a network
     nn.init.zeros_(net.output.weight)
     nn.init.zeros_(net.output.bias)
     return net
