@@ -198,6 +198,14 @@ def expectation(out: Out, seeds: Seeds = "50,51,52,53,54", workers: Workers = 1)
 
 
 @app.command()
+def uses(out: Out, seeds: Seeds = "50,51,52,53,54") -> None:
+    """Record what representations of events are good for; given again, go on where it was stopped."""
+    from residual_book.part4.embedding import experiment
+
+    experiment.record(out, _integers("seeds", seeds))
+
+
+@app.command()
 def replicate(
     out: Out,
     pages: Annotated[

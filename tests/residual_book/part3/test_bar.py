@@ -12,12 +12,13 @@ import pytest
 from residual.simulate import TYPES, simulation
 from residual.simulate.calendar import DAY, HOUR, START
 from residual_book.claims import judging
+from residual_book.evaluation import volume, windows
 from residual_book.evaluation.alerts import SCORED, checked
 from residual_book.evaluation.outcome import Outcome
 from residual_book.evaluation.watched import DAYS, Truth, Watched, watch, with_machines
-from residual_book.part3.bar import claims, experiment, figures, volume, windows
-from residual_book.part3.bar.expectation import expected
-from residual_book.part3.bar.windows import Feature
+from residual_book.evaluation.windows import Feature
+from residual_book.part3.bar import claims, experiment, figures
+from residual_book.part3.bar.expectation import agreed, expected
 from residual_book.recording import recorded_runs
 
 FAILED = Feature("authentication", "user", "failed", 4)
@@ -132,7 +133,7 @@ def test_the_network_learns_the_hour() -> None:
 
 def test_rivals_by_volume_hand_in_what_the_evaluation_takes() -> None:
     events = steady()
-    for table in (volume.volume(events, (COUNT, PAIR)), volume.agreed(events, (COUNT,))):
+    for table in (volume.volume(events, (COUNT, PAIR)), agreed(events, (COUNT,))):
         assert checked(table)["day"].is_between(7, DAYS - 1).all()
         assert table.schema == SCORED
 

@@ -5,6 +5,7 @@ mean, plus a correction that is zero before training.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from residual_book.evaluation.alerts import SCORED
+from residual_book.evaluation.volume import deviations, scored
+from residual_book.evaluation.windows import Feature, windows
 from residual_book.recording import alone
 
 STEPS, BATCH, RATE = 300, 1024, 0.01
@@ -72,3 +76,14 @@ def expected(past: pl.DataFrame, now: pl.DataFrame, names: list[str]) -> NDArray
         with torch.no_grad():
             entities, clock, usual = tensors(now)
             return (usual + net(entities, clock)).exp().double().numpy()
+
+
+def agreed(events: dict[str, pl.DataFrame], features: Sequence[Feature]) -> pl.DataFrame:
+    """Rival W: each window has the lower of its scores by its entity's usual value and by the network's expectation."""
+    tables = []
+    for feature in features:
+        table = windows(events, feature)
+        both = [scored(deviations(table, feature, expected=mean), feature) for mean in (None, expected)]
+        same = both[0].join(both[1], on=list(SCORED)[:-1], nulls_equal=True)
+        tables.append(same.with_columns(score=pl.min_horizontal("score", "score_right")).select(list(SCORED)))
+    return pl.concat(tables)

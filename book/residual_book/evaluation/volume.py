@@ -1,17 +1,19 @@
-"""Rivals B and V: how far the volume of a window is from what its entity usually has."""
+"""Rivals B and V: how far the volume of a window is from what its entity usually has. Told in `book/part3/bar.md`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from residual.simulate.calendar import HOUR, START
 from residual_book.evaluation.alerts import SCORED
 from residual_book.evaluation.calibration import calibrated
 from residual_book.evaluation.watched import FIRST_WEEK, SECOND_WEEK, TEST
-from residual_book.part3.bar.expectation import expected
-from residual_book.part3.bar.windows import LEARNING, Feature, windows
+from residual_book.evaluation.windows import LEARNING, Feature, windows
 
 PRIOR = 96.0  # windows of the population that an entity's own past is mixed with
+Expected = Callable[[pl.DataFrame, pl.DataFrame, list[str]], NDArray[np.float64]]
 FLOOR = -2.0  # a score that a hundred entities per day have can be no alert
 # Chosen on organizations 0 and 1, one after the other, as long as recall rose: B's among the features of one entity in
 # one hour, V's among all, of which there were 110.
@@ -42,17 +44,6 @@ def volume(events: dict[str, pl.DataFrame], features: Sequence[Feature]) -> pl.D
     return pl.concat(scored(deviations(windows(events, feature), feature), feature) for feature in features)
 
 
-def agreed(events: dict[str, pl.DataFrame], features: Sequence[Feature]) -> pl.DataFrame:
-    """Rival W: each window has the lower of its scores by its entity's usual value and by the network's expectation."""
-    tables = []
-    for feature in features:
-        table = windows(events, feature)
-        both = [scored(deviations(table, feature, network=network), feature) for network in (False, True)]
-        same = both[0].join(both[1], on=list(SCORED)[:-1], nulls_equal=True)
-        tables.append(same.with_columns(score=pl.min_horizontal("score", "score_right")).select(list(SCORED)))
-    return pl.concat(tables)
-
-
 def scored(table: pl.DataFrame, feature: Feature) -> pl.DataFrame:
     """Windows with `hour` and `score` as a rival hands them in, calibrated."""
     end = START + (pl.col("hour") + 1) * HOUR
@@ -68,16 +59,16 @@ def scored(table: pl.DataFrame, feature: Feature) -> pl.DataFrame:
     return calibrated(named.cast(pl.Schema(SCORED))).filter(pl.col("score") > FLOOR)
 
 
-def deviations(table: pl.DataFrame, feature: Feature, *, network: bool = False) -> pl.DataFrame:
+def deviations(table: pl.DataFrame, feature: Feature, *, expected: Expected | None = None) -> pl.DataFrame:
     """Windows from day 7 on, with the `score` how many standard deviations the value is above the mean.
 
-    Days 0 to 6 speak about days 7 to 13, days 0 to 13 about the test days. With a `network`, the mean is what that
-    expects.
+    Days 0 to 6 speak about days 7 to 13, days 0 to 13 about the test days. The mean is what is usual, or what is
+    `expected` where that is given: a function of the past, of the windows to be judged, and of the entities' names.
     """
     names, parts = feature.entities, []
     for past, now in periods(table, feature.entity):
         judged = beside_usual(now, past, names)
-        if network:
+        if expected is not None:
             judged = judged.with_columns(mean=pl.Series(expected(beside_usual(past, past, names), judged, names)))
         deviation = (pl.col("value") - pl.col("mean")) / (pl.col("variance") + 1e-9).sqrt()
         parts.append(judged.select(*names, "hour", score=deviation))
