@@ -14,8 +14,8 @@ from residual.ocsf.schema import Feature, features
 from residual.simulate import Simulation, flat
 from residual.simulate.calendar import DAY, START
 from residual.tabular import ContextFeatures, TableEncoder
+from residual.tabular.fitting import ENTITIES, kept
 from residual_book.evaluation.watched import FIRST_WEEK, Watched, watch
-from residual_book.rows import ENTITIES
 
 # Of each class, whom its alerts name: the kind and so the column of `Watched.events`. As on the page about the bar.
 NAMED = {
@@ -149,8 +149,7 @@ def contexts(events: dict[str, pl.DataFrame]) -> tuple[dict[str, pl.DataFrame], 
         for name, table in events.items()
     ]
     both = pl.concat(parts, how="diagonal_relaxed").sort("time", "uid", maintain_order=True)
-    # How often an entity ever came only grows, so that each day would be odder than the one before.
-    known = {path: f for path, f in stream.features().items() if not path.endswith(".count")}
+    known = kept(stream)
     past = stream.advance(both).select(list(known)).hstack(both.select("of", "row"))
     return {name: past.filter(pl.col("of") == name).sort("row").select(list(known)) for name in events}, known
 

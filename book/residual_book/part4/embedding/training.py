@@ -7,33 +7,29 @@ import numpy as np
 import torch
 
 from residual.tabular.batches import Batch
+from residual.tabular.fitting import DECAY, NETWORK, RATE, given
 from residual.tabular.pretrain import Contrastive, MaskedParts, Parts, steps_of
 from residual.tabular.resnet import TabularResNet
 from residual.training import Recipe, adamw, train
 from residual_book.evaluation.watched import FIRST_WEEK
 from residual_book.part4.embedding.events import Organization, rows_of
 from residual_book.recording import alone
-from residual_book.rows import ENTITIES
 
 STEPS, BATCH = 1350, 512  # about three passes over the first week of 80 people
-RECIPE = Recipe(epochs=1, batch_size=BATCH, peak_lr=0.01, weight_decay=1e-4)
+RECIPE = Recipe(epochs=1, batch_size=BATCH, peak_lr=RATE, weight_decay=DECAY)
 M = TypeVar("M", MaskedParts, Contrastive)
 
 
 def parts_of(org: Organization) -> Parts:
     """What is hidden or exchanged together; who acts, when, and what came before is given."""
-    who = {"time", *(column for entity in ENTITIES for column in entity.columns)}
-    filled = (path for path, column in org.encoder.columns_.items() if column.filled)
-    return Parts.of(org.encoder, [path for path in filled if path in who or path.startswith("context.")])
+    return Parts.of(org.encoder, given(org.encoder))
 
 
 def network(org: Organization, *, seed: int) -> TabularResNet:
     """The shape of all networks of this page, untrained."""
     sizes, n_numeric = org.encoder.cardinalities_.tolist(), len(org.encoder.numeric_names_)
     with alone(seed):
-        return TabularResNet(
-            n_numeric, sizes, d_embedding=8, d_block=128, n_blocks=2, d_hidden_multiplier=2.0, dropouts=(0.0, 0.0)
-        )
+        return TabularResNet(n_numeric, sizes, **NETWORK)
 
 
 def masked(org: Organization, *, seed: int) -> MaskedParts:
