@@ -11,9 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from residual.tabular.quality import effective_rank, residual_subspace
-from residual_book.evaluation import windows
 from residual_book.evaluation.volume import V, volume
-from residual_book.evaluation.watched import DAYS, FIRST_WEEK, TEST, USERS
+from residual_book.evaluation.watched import DAYS, FIRST_WEEK, TEST, USERS, with_machines
 from residual_book.part4.embedding import detection, fields, live, similar, training
 from residual_book.part4.embedding.events import Organization, organization, rows_of, sample
 from residual_book.part4.embedding.protocol import RESIDUALS, Score
@@ -60,7 +59,7 @@ def measure(org: Organization) -> Iterator[Score]:
         yield from detection.scores(org, arm, detection.detect(org, represent))
     yield from _answers(org, "counts", {path: fields.counts(question) for path, question in asked.items()})
     yield from _answers(org, "trees", {path: fields.trees(question, made["both"]) for path, question in asked.items()})
-    by_volume = volume(windows.with_machines(org.watched.events), V)
+    by_volume = volume(with_machines(org.watched.events), V)
     for use in (*detection.KINDS, *map(detection.labels, detection.LABELS)):
         yield detection.recalled(org, use, "volume", by_volume, use if use in detection.KINDS else None)
 
