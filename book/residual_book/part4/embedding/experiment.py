@@ -8,12 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 from tqdm import tqdm
 
-from residual.tabular.quality import effective_rank, residual_subspace
+from residual.tabular.quality import residual_subspace
 from residual_book.evaluation.volume import V, volume
 from residual_book.evaluation.watched import DAYS, FIRST_WEEK, TEST, USERS, with_machines
-from residual_book.part4.embedding import detection, fields, live, similar, training
+from residual_book.part4.embedding import detection, fields, properties, similar, training
 from residual_book.part4.embedding.events import Organization, organization, rows_of, sample
 from residual_book.part4.embedding.protocol import RESIDUALS, Score
 from residual_book.part4.embedding.representations import Masked, Network, Plain, Represent, Within
@@ -22,14 +23,17 @@ from residual_book.stats import seeds_of
 
 SEEDS = (50, 51, 52, 53, 54)  # of the recording, never looked at before
 RESULT = RESULTS / "uses.json"
-OTHER = 1000  # added to a seed for that of the other small organization
 KNOWN = 2000  # events of each class that say which codes are frequent, and where a representation varies least
 
 
-def representations(org: Organization) -> dict[str, Represent]:
-    """All that learn without labels, from the first week."""
+def some(org: Organization, days: range) -> tuple[Tensor, Tensor]:
+    """Some events of each class, of some days."""
     rng = np.random.default_rng(org.seed)
-    known = rows_of([e.rows(sample(e.day, FIRST_WEEK, KNOWN, rng)) for e in org.events.values()])
+    return rows_of([e.rows(sample(e.day, days, KNOWN, rng)) for e in org.events.values()])
+
+
+def representations(org: Organization, known: tuple[Tensor, Tensor]) -> dict[str, Represent]:
+    """All that learn without labels, from the first week; those that need only some events of it from these."""
     context = org.of_context()
     made: dict[str, Represent] = {
         "fields": Plain.fit(*known, ~context, codes=True),
@@ -47,14 +51,13 @@ def representations(org: Organization) -> dict[str, Represent]:
 def measure(org: Organization) -> Iterator[Score]:
     """The scores of all arms for all uses in one organization."""
     asked = fields.questions(org)
-    made = representations(org)
-    rng = np.random.default_rng(org.seed)
-    shown = rows_of([e.rows(sample(e.day, TEST, KNOWN, rng)) for e in org.events.values()])
+    known, shown = some(org, FIRST_WEEK), some(org, TEST)
+    made = representations(org, known)
     if isinstance(own := made["masked"], Masked):
         yield from _answers(org, "masked head", {path: fields.predicted(q, own.model) for path, q in asked.items()})
     for arm, represent in tqdm(made.items(), desc=f"representations of organization {org.seed}"):
         yield Score(org.seed, "similar", arm, similar.precision(org, represent))
-        yield Score(org.seed, "rank", arm, effective_rank(represent(*shown)))
+        yield from properties.of(org, arm, represent, known, shown)
         yield from _answers(org, arm, {path: fields.linear(question, represent) for path, question in asked.items()})
         yield from detection.scores(org, arm, detection.detect(org, represent))
     yield from _answers(org, "counts", {path: fields.counts(question) for path, question in asked.items()})
@@ -69,13 +72,6 @@ def _answers(org: Organization, arm: str, answers: dict[str, fields.Answers]) ->
         yield Score(org.seed, use, arm, accuracy)
 
 
-def overlaps(seed: int) -> Iterator[Score]:
-    """How many neighbors stay when a network is trained or made again, in two small organizations."""
-    small = live.measure((seed, seed + OTHER))
-    for first, second in live.PAIRS:
-        yield Score(seed, "overlap", second, small.overlap(first, second))
-
-
 def record(out: Path, seeds: Sequence[int] = SEEDS) -> None:
     """Measure the organizations that `out` does not hold yet, and write it after each.
 
@@ -85,7 +81,7 @@ def record(out: Path, seeds: Sequence[int] = SEEDS) -> None:
     scores = recorded_runs(out, Score) if out.exists() else []
     for seed in seeds:
         if seed not in seeds_of(scores):
-            new = [*overlaps(seed), *measure(organization(seed, users=USERS, days=DAYS))]
+            new = [*properties.overlaps(seed), *measure(organization(seed, users=USERS, days=DAYS))]
             scores = sorted([*scores, *new], key=lambda score: score.seed)
             command = f"residual-book uses --out results/{out.name} --seeds {listed(seeds)}"
             write_record(out, {"command": command, "provenance": provenance(), "runs": [asdict(s) for s in scores]})

@@ -32,10 +32,12 @@ Each use has one measure, where more is better:
 - drift: how far alarms drift. The score that one in a thousand events of a class exceeds in days 7 to 13 is exceeded
   by a share of the events of days 28 to 34; minus the absolute log10 of how many times as many, mean over classes.
 
-Beside the uses, and without a verdict, two properties are recorded: `rank`, the effective rank of each arm that makes
-points, over 2,000 events of each class in the test days; and `overlap`, the share of ten nearest events that stay the
-same in a small organization when a network (SCARF's) is trained again from another seed, or on another organization, or
-when an untrained one is made again.
+Beside the uses, and without a verdict, some properties are recorded. `rank` is the effective rank of each arm that
+makes points, over 2,000 events of each class in the test days. `firm`, of these events and of the arms `SIZED`, is the
+share of ten nearest events that stay the same when one in ten parts of each event is empty. `size 4` and so on is the
+precision of `similar` by so many directions in which the first week spreads most. `overlap` is the share of ten nearest
+events that stay the same in a small organization when a network (SCARF's) is trained again from another seed, or on
+another organization, or when an untrained one is made again.
 
 The verdict on an arm of `NETWORKS` is about the paired difference to the best simple rival, the one with the highest
 mean over the same organizations, and its 95% interval over these:
@@ -63,6 +65,7 @@ RIVALS = (*SIMPLE, "counts", "trees", "volume")
 RESIDUALS = {"masked": "masked residual", "SCARF": "SCARF residual"}
 TRAINED = ("masked", "masked head", "SCARF", *RESIDUALS.values())
 NETWORKS = ("untrained", *TRAINED)
+SIZED, SIZES = ("both", "untrained", "masked", "SCARF"), (4, 16, 64)
 MARGIN = 0.05
 USES = {
     "similar": "find similar events",
