@@ -83,13 +83,12 @@ def _with_trials(name: str, rival: str, seed: int, trials: int) -> Run:
     return measure(name, rival, seed, trials=trials)
 
 
-def every(seeds: Iterable[int], rivals: Collection[str] = tuple(RIVALS)) -> list[Run]:
-    """All questions to some rivals, seed by seed."""
-    return [measure(name, rival, seed) for seed in seeds for name in TASKS for rival in rivals]
-
-
-def record(out: Path, seeds: Sequence[int] = SEEDS, *, workers: int = WORKERS) -> None:
+def record(
+    out: Path, seeds: Sequence[int] = SEEDS, *, asked: Collection[str] = tuple(RIVALS), workers: int = WORKERS
+) -> None:
     """Measure what `out` does not hold yet, and write it after each run; called again, go on where it was cut off.
+
+    `asked` are the rivals to measure.
 
     Raises:
         ValueError: for a file that was recorded with other settings.
@@ -107,7 +106,7 @@ def record(out: Path, seeds: Sequence[int] = SEEDS, *, workers: int = WORKERS) -
             for seed in (seeds[:FEW] if slow else seeds)
             for task in names
             for rival in rivals
-            if (rival == SLOWEST) == slow
+            if rival in asked and (rival == SLOWEST) == slow
         },
         Run,
         key=lambda run: (run.seed, names.index(run.task), rivals.index(run.rival)),
