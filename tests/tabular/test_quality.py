@@ -42,20 +42,17 @@ def test_points_must_fit_each_other_and_be_finite() -> None:
 
 def test_a_field_that_is_a_direction_is_predicted_and_noise_is_not() -> None:
     field, noise = np.where(POINTS[:, 0] > 0, "up", "down"), RNG.permutation(["up", "down"] * 150)
-    for probe in (quality.linear_probe, quality.neighbor_probe):
-        assert probe(POINTS[:200], field[:200]).score(POINTS[200:], field[200:]) > 0.8
-        assert probe(POINTS[:200], noise[:200]).score(POINTS[200:], noise[200:]) < 0.7
+    assert quality.linear_probe(POINTS[:200], field[:200]).score(POINTS[200:], field[200:]) > 0.8
+    assert quality.linear_probe(POINTS[:200], noise[:200]).score(POINTS[200:], noise[200:]) < 0.7
 
 
 def test_turning_and_stretching_changes_no_neighbors() -> None:
     assert quality.overlap(POINTS, 3 * POINTS @ TURN) > 0.99
-    assert quality.linear_cka(POINTS, 3 * POINTS @ TURN + 1) == pytest.approx(1, abs=1e-5)
 
 
 def test_strangers_share_neighbors_by_chance() -> None:
     other = RNG.standard_normal(POINTS.shape)
     assert quality.overlap(POINTS, other, k=10) == pytest.approx(10 / 299, abs=0.02)
-    assert quality.linear_cka(POINTS, other) < 0.1
 
 
 def test_events_that_are_all_alike_do_not_count_as_their_own_neighbors() -> None:
@@ -70,17 +67,6 @@ def test_effective_rank_counts_directions() -> None:
     assert 1 < quality.effective_rank(corners * [1, 0.1, 0, 0]) < 2
     with pytest.raises(ValueError, match="differ"):
         quality.effective_rank(np.ones((5, 3)))
-
-
-def test_alignment_and_uniformity_are_those_of_the_sphere() -> None:
-    assert quality.alignment(POINTS, 5 * POINTS) == pytest.approx(0, abs=1e-6)
-    assert quality.alignment(POINTS, -POINTS) == pytest.approx(4, abs=1e-5)
-    opposite = np.array([[1.0, 0.0], [-3.0, 0.0]])
-    assert quality.uniformity(opposite) == pytest.approx(-8)
-    assert quality.uniformity(np.ones((5, 3))) == pytest.approx(0, abs=1e-9)
-    assert quality.uniformity(POINTS) < quality.uniformity(POINTS + 3)
-    with pytest.raises(ValueError, match="zero"):
-        quality.uniformity(np.zeros((2, 2)))
 
 
 def test_the_residual_subspace_leaves_out_where_points_spread() -> None:

@@ -111,7 +111,7 @@ def fit(
             part of the plan, so that a run which was killed and goes on comes to the same weights.
         minutes: for all of it, about.
         seed: of weights, order and objective.
-        device: where to train.
+        device: where to train. Weights are the same to the last bit on processors alone: a GPU adds in no fixed order.
         quarantine: the file for events that are rejected, as of `read`.
         say: takes a line about each stage.
 

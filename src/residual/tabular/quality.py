@@ -1,4 +1,4 @@
-"""What a representation is worth before anyone sees a label. Told in `book/part4/without-labels.md`.
+"""What a representation is worth before anyone sees a label. Told in `book/part4/embedding.md`.
 
 A representation is an array of points, one row per event, float (n, d). None of these measures says what it is good
 for; together they say whether it holds what the events hold, whether it collapsed, and whether it would come out again.
@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -50,11 +49,6 @@ def linear_probe(points: Points, fields: NDArray[Any]) -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=200, tol=1e-3)).fit(points, fields)
 
 
-def neighbor_probe(points: Points, fields: NDArray[Any], *, k: int = 5) -> KNeighborsClassifier:
-    """As `linear_probe`, by a vote of the `k` nearest points."""
-    return KNeighborsClassifier(k, algorithm="brute").fit(points, fields)
-
-
 def overlap(first: Points, second: Points, *, k: int = 10) -> float:
     """Share of the `k` nearest neighbors of a point in one representation that are so in another, (n, e), as well.
 
@@ -68,16 +62,6 @@ def overlap(first: Points, second: Points, *, k: int = 10) -> float:
     return float((others[0][:, :, None] == others[1][:, None, :]).any(2).mean())
 
 
-def linear_cka(first: Points, second: Points) -> float:
-    """Linear centered kernel alignment of the same n events, (n, d) and (n, e): 1 where one is the other turned.
-
-    Kornblith et al. 2019, equation 4. Unlike `overlap` it is carried by the directions of most variance.
-    """
-    x, y = (points - points.mean(0) for points in (first.astype(np.float64), second.astype(np.float64)))
-    norms = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
-    return float(np.linalg.norm(x.T @ y) ** 2 / norms)
-
-
 def effective_rank(points: Points) -> float:
     """In how many directions the points spread: the exponential of the entropy of their normalized singular values.
 
@@ -88,24 +72,6 @@ def effective_rank(points: Points) -> float:
         raise ValueError("points must differ, got points that are all the same")
     share = values / values.sum()
     return float(np.exp(-(share[share > 0] * np.log(share[share > 0])).sum()))
-
-
-def alignment(first: Points, second: Points) -> float:
-    """Mean squared distance on the unit sphere of two views of the same events, (n, d) both: 0 is best.
-
-    Wang & Isola 2020, section 4.1, with their exponent of 2.
-    """
-    return float(((_on_sphere(first) - _on_sphere(second)) ** 2).sum(1).mean())
-
-
-def uniformity(points: Points) -> float:
-    """Logarithm of the mean of exp(-2 r**2) over pairs at distance r on the unit sphere: 0 if all points are one.
-
-    The lower, the more evenly they fill the sphere, down to about -4 in many dimensions. Wang & Isola 2020, section
-    4.1, with t = 2.
-    """
-    distance = torch.pdist(torch.from_numpy(_on_sphere(points)))
-    return float(distance.pow(2).mul(-2).exp().mean().log())
 
 
 class Residual(NamedTuple):
@@ -130,13 +96,6 @@ def residual_subspace(points: Points, *, share: float = 0.1) -> Residual:
     variance, directions = np.linalg.eigh(np.cov((points - mean).T.astype(np.float64)).reshape(points.shape[1], -1))
     count = max(int((np.cumsum(variance) <= share * variance.sum()).sum()), 1)
     return Residual(mean.astype(np.float32), directions[:, :count].astype(np.float32))
-
-
-def _on_sphere(points: Points) -> Points:
-    length = np.linalg.norm(points, axis=1, keepdims=True)
-    if not (length > 0).all():
-        raise ValueError("points must not be zero, because they have no place on the sphere")
-    return points / length
 
 
 def _check(points: Points, pool: Points) -> None:

@@ -11,14 +11,36 @@ import torch
 from residual.simulate import TYPES
 from residual.simulate.calendar import DAY, HOUR, START
 from residual.tabular.pretrain import MaskedParts, Parts
+from residual.tabular.quality import overlap
 from residual_book.claims import judging
 from residual_book.evaluation import recall
-from residual_book.part4.embedding import claims, detection, fields, figures, live, protocol, similar
+from residual_book.part4.embedding import (
+    claims,
+    detection,
+    experiment,
+    fields,
+    figures,
+    live,
+    properties,
+    protocol,
+    similar,
+)
 from residual_book.part4.embedding.detection import Hours
 from residual_book.part4.embedding.events import Organization, organization
-from residual_book.part4.embedding.protocol import NETWORKS, RIVALS, USES, Score, judge, judged, verdict_of
+from residual_book.part4.embedding.protocol import (
+    NETWORKS,
+    RIVALS,
+    SIZED,
+    SIZES,
+    USES,
+    Score,
+    judge,
+    judged,
+    verdict_of,
+)
 from residual_book.part4.embedding.representations import Masked, Network, Plain, Within, hiding
 from residual_book.part4.embedding.training import contrastive, learned, network, parts_of
+from residual_book.recording import recorded_runs
 from residual_book.stats import Interval
 
 RNG = np.random.default_rng(0)
@@ -53,9 +75,10 @@ def scored(values: Mapping[str, Mapping[str, float]], default: float = 0.5) -> l
                     result.append(Score(seed, use, arm, value, types, found))
                 else:
                     result.append(Score(seed, use, arm, value + 0.001 * float(rng.standard_normal())))
-        ranks = {"untrained": 90.0, "masked": 20.0, "SCARF": 25.0} | values.get("rank", {})
+        ranks = {"both": 300.0, "untrained": 90.0, "masked": 20.0, "SCARF": 25.0} | values.get("rank", {})
         overlaps = dict.fromkeys(("another seed", "another organization", "untrained again"), 0.6)
-        for use, by_arm in (("rank", ranks), ("overlap", overlaps | values.get("overlap", {}))):
+        sized = {use: dict.fromkeys(SIZED, 0.5) for use in ("firm", *(f"size {size}" for size in SIZES))}
+        for use, by_arm in {"rank": ranks, "overlap": overlaps | values.get("overlap", {}), **sized}.items():
             result += [Score(seed, use, arm, value + 0.001 * seed) for arm, value in by_arm.items()]
     return result
 
@@ -114,10 +137,45 @@ def test_figures_and_tables_of_the_uses_have_all_arms() -> None:
     scores = judge(scored(HOLDS))
     assert figures.uses(scores).narrow is not None
     heads, _, *rows = figures.verdicts(scores).data.splitlines()
-    assert len(rows) == len(USES)
-    assert all(arm in heads for arm in (*RIVALS, *NETWORKS))
+    assert [row.split("|")[1].strip(" *") for row in rows] == [*RIVALS, *NETWORKS, "Verdict"]
+    assert heads.count("|") == len(USES) + 2
     assert "**0.90**" in figures.verdicts(scores).data
     assert len(figures.labels(scores).data.splitlines()) > 5
+    assert len(figures.properties(scored(HOLDS)).data.splitlines()) == len(SIZED) + 2
+    assert len(figures.gains(scores).data.splitlines()) == len(USES) + 2
+
+
+def test_what_few_directions_hold_is_less_and_parts_that_are_missing_move_neighbors(org: Organization) -> None:
+    known = experiment.some(org, range(1))
+    plain = Plain.fit(*known, np.ones(known[0].shape[1], bool), codes=True)
+    numbers, codes = properties.emptied(parts_of(org), known, np.random.default_rng(0))
+    changed = (numbers != known[0]).any(1) | (codes != known[1]).any(1)
+    assert 0.9 < changed.float().mean() <= 1
+    gone = codes[known[1] > 0] == 0
+    assert 0.05 < gone.float().mean() < 0.2
+    assert 0.2 < overlap(plain(*known), plain(numbers, codes)) < 0.95
+    few = properties.Reduced.fit(plain, known, 4)(*known)
+    assert few.shape == (len(known[0]), 4)
+    assert few.var(0).sum() < plain(*known).var(0).sum()
+
+
+def test_properties_are_those_of_the_arms_that_have_them(org: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(similar, "precision", lambda *_: 0.5)  # two days have no test days
+    known = experiment.some(org, range(1))
+    plain = Plain.fit(*known, np.ones(known[0].shape[1], bool), codes=True)
+    uses = [score.use for score in properties.of(org, "both", plain, known, known)]
+    assert uses == ["rank", "firm", *(f"size {size}" for size in protocol.SIZES)]
+    assert [score.use for score in properties.of(org, "fields", plain, known, known)] == ["rank"]
+
+
+def test_expected_windows_have_the_episodes_of_the_recording() -> None:
+    expected = experiment.expected()
+    assert {score.use for score in expected} == set(detection.KINDS)
+    assert {score.seed for score in expected} == set(experiment.SEEDS)
+    volume = recorded_runs(experiment.RESULT, Score)
+    for score in expected:
+        other = next(s for s in volume if (s.seed, s.use, s.arm) == (score.seed, score.use, "volume"))
+        assert score.type == other.type
 
 
 def test_coordinates_that_are_alike_are_one_and_rare_codes_have_none() -> None:

@@ -69,7 +69,7 @@ def on_scores(scores: Sequence[Score], judged: Mapping[str, Verdict], *, recorde
     check(
         "embedding-again", holds=again.high < 0.75, value=again, unit="of ten nearest events",
         statement="Trained again from another seed, a network keeps fewer than three quarters of the ten nearest events.",
-        verdict=no_verdict("wang2020", "section 4", "measures where an embedding puts events that are alike, for one network"),
+        verdict=no_verdict("kornblith2019", "abstract", "compares what networks trained from different initializations make of the same inputs"),
     )  # fmt: skip
 
 

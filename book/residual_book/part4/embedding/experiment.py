@@ -11,13 +11,16 @@ import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
+from residual.simulate import TYPES
 from residual.tabular.quality import residual_subspace
+from residual_book.evaluation.recall import found
 from residual_book.evaluation.volume import V, volume
-from residual_book.evaluation.watched import DAYS, FIRST_WEEK, TEST, USERS, with_machines
+from residual_book.evaluation.watched import BUDGET, DAYS, FIRST_WEEK, TEST, USERS, with_machines
 from residual_book.part4.embedding import detection, fields, properties, similar, training
 from residual_book.part4.embedding.events import Organization, organization, rows_of, sample
 from residual_book.part4.embedding.protocol import RESIDUALS, Score
 from residual_book.part4.embedding.representations import Masked, Network, Plain, Represent, Within
+from residual_book.part4.without_labels import expectations
 from residual_book.recording import RESULTS, listed, provenance, recorded_runs, write_record
 from residual_book.stats import seeds_of
 
@@ -70,6 +73,19 @@ def measure(org: Organization) -> Iterator[Score]:
 def _answers(org: Organization, arm: str, answers: dict[str, fields.Answers]) -> Iterator[Score]:
     for use, accuracy in zip(("field", "new"), fields.mean(answers), strict=True):
         yield Score(org.seed, use, arm, accuracy)
+
+
+def expected(out: Path = expectations.RESULT) -> list[Score]:
+    """The alarms of the network that expects windows as an arm, from the recording of the page before."""
+    scores = []
+    for run in recorded_runs(out, expectations.Run):
+        outcome = next(own for own in run.outcome if own.rival == "network")
+        hits = list(zip(outcome.type, found(outcome, BUDGET), strict=True))
+        for use in detection.KINDS:
+            own = [(name, int(hit)) for name, hit in hits if TYPES[name].kind == use]
+            types, values = (tuple(column) for column in zip(*own, strict=True))
+            scores.append(Score(run.seed, use, "expectation", float(np.mean(values)), types, values))
+    return scores
 
 
 def record(out: Path, seeds: Sequence[int] = SEEDS) -> None:

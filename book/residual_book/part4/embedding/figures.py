@@ -6,7 +6,18 @@ import numpy as np
 from IPython.display import Markdown
 
 from residual_book.part4.embedding.live import SHOWN, Live
-from residual_book.part4.embedding.protocol import MARGINS, NETWORKS, RIVALS, TRAINED, USES, Verdict
+from residual_book.part4.embedding.protocol import (
+    MARGINS,
+    NETWORKS,
+    RIVALS,
+    SIZED,
+    SIZES,
+    TRAINED,
+    USES,
+    Score,
+    Verdict,
+    mean_of,
+)
 from residual_book.style import INK, OTHER, PAPER, PLAIN, RESIDUAL, Drawing, Look, figure, styled, table
 
 LOOKS = {
@@ -16,6 +27,7 @@ LOOKS = {
     "masked residual": Look(OTHER[2], "s"),
     "SCARF": Look(OTHER[0], "^"),
     "SCARF residual": Look(OTHER[1], "^"),
+    "expectation": Look(INK, "*"),
 }
 MAPS = ("trained", "another seed", "another organization")
 ENDS = (-12, 4)  # of the axis, in margins
@@ -99,14 +111,11 @@ def uses(judged: Mapping[str, Verdict]) -> Drawing:
 
 
 def verdicts(judged: Mapping[str, Verdict]) -> Markdown:
-    """A table of what every arm is worth for every use, the best simple rival in bold, and the verdict."""
-    rows = []
-    for use, name in USES.items():
-        verdict = judged[use]
-        cells = [_cell(verdict, arm) for arm in (*RIVALS, *NETWORKS)]
-        rows.append([name, *cells, verdict.verdict])
-    heads = ["Use", *RIVALS, *NETWORKS, "Verdict"]
-    return table(heads, rows)
+    """A table of what every arm is worth for every use, and the verdict: the best simple rival in bold."""
+    own = [judged[use] for use in USES]
+    rows = [[arm, *(_cell(verdict, arm) for verdict in own)] for arm in (*RIVALS, *NETWORKS)]
+    rows.append(["**Verdict**", *(f"**{verdict.verdict}**" for verdict in own)])
+    return table(["Arm", *(use.capitalize() for use in USES)], rows)
 
 
 def _cell(verdict: Verdict, arm: str) -> str:
@@ -116,9 +125,35 @@ def _cell(verdict: Verdict, arm: str) -> str:
     return f"**{text}**" if arm == verdict.best else f"*{text}*" if arm == verdict.champion else text
 
 
+def gains(judged: Mapping[str, Verdict]) -> Markdown:
+    """A table of the network that speaks for each verdict, and its difference to the best simple rival."""
+    rows = []
+    for use, name in USES.items():
+        own = judged[use]
+        gain = own.differences[own.champion]
+        rows.append([name, own.best, own.champion, f"{gain.estimate:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"])
+    return table(["Use", "Best rival", "Network", "Difference"], rows)
+
+
+def properties(scores: Sequence[Score]) -> Markdown:
+    """A table of rank, of neighbors that stay when parts are missing, and of precision by few directions."""
+    uses = ["rank", "firm", *(f"size {size}" for size in SIZES), "similar"]
+    rows = []
+    for arm in SIZED:
+        means = [mean_of([s for s in scores if (s.use, s.arm) == (use, arm)]).estimate for use in uses]
+        rows.append([arm, f"{means[0]:.0f}", f"{means[1]:.0%}", *(f"{mean:.2f}" for mean in means[2:])])
+    return table(["Arm", "Rank", "Neighbors that stay", *(f"With {size}" for size in SIZES), "With all"], rows)
+
+
 def labels(judged: Mapping[str, Verdict]) -> Markdown:
     """A table of recall with ten alerts per day by how many episodes were told."""
     counts = {10: "labels 10", 30: "labels", 100: "labels 100"}
-    arms = ("context", "both", "untrained", *(arm for arm in TRAINED if arm != "masked head"), "volume")
+    arms = (
+        "context",
+        "both",
+        "untrained",
+        *(arm for arm in TRAINED if arm not in ("masked head", "expectation")),
+        "volume",
+    )
     rows = [[arm, *(f"{judged[use].means[arm].estimate:.2f}" for use in counts.values())] for arm in arms]
     return table(["Arm", *(f"{count} told" for count in counts)], rows)

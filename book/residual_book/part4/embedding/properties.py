@@ -52,7 +52,7 @@ def of(org: Organization, arm: str, represent: Represent, known: Rows, shown: Ro
 
 
 def emptied(parts: Parts, rows: Rows, rng: np.random.Generator) -> Rows:
-    """Events of which each lacks some parts, drawn for it alone; what is given to networks stays."""
+    """Events of which each lacks some parts, drawn for it alone; each column that is given to networks is one, too."""
     removed = torch.from_numpy(rng.random((len(rows[0]), len(parts.names))) < EMPTIED)
     gone = F.pad(removed, (0, 1))
     return rows[0].masked_fill(gone[:, parts.numeric], 0.0), rows[1].masked_fill(gone[:, parts.categorical], 0)

@@ -10,7 +10,9 @@ as the same numbers and codes: its fields, and its context in time.
 Arms. The simple rivals are `SIMPLE`: the fields as they are, with codes one-hot; the context alone; both; and for
 some uses one that needs no vectors: counting (`counts`), trees on both (`trees`), the volume of windows (`volume`,
 rival V of the bar). The networks are `NETWORKS`: an untrained one, two that learned (masked parts, SCARF), and the
-residual subspaces of these two. All networks have one shape, and see the events for equally many steps.
+residual subspaces of these two. All networks have one shape, and see the events for equally many steps. One more makes
+no points of events: `expectation`, the network that expects the next window of an entity, whose alarms on these
+organizations were recorded before for another page. It stands beside the others for the three kinds of anomalies.
 
 Each use has one measure, where more is better:
 
@@ -63,7 +65,7 @@ from residual_book.stats import Interval, mean_difference, mean_interval
 SIMPLE = ("fields", "context", "both")
 RIVALS = (*SIMPLE, "counts", "trees", "volume")
 RESIDUALS = {"masked": "masked residual", "SCARF": "SCARF residual"}
-TRAINED = ("masked", "masked head", "SCARF", *RESIDUALS.values())
+TRAINED = ("masked", "masked head", "SCARF", *RESIDUALS.values(), "expectation")
 NETWORKS = ("untrained", *TRAINED)
 SIZED, SIZES = ("both", "untrained", "masked", "SCARF"), (4, 16, 64)
 MARGIN = 0.05

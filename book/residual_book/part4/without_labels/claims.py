@@ -15,7 +15,7 @@ from residual_book import claims
 from residual_book.claims import extended, glue_all, no_verdict, number
 from residual_book.evaluation.recall import difference, recall
 from residual_book.part4.without_labels import expectations, objectives
-from residual_book.part4.without_labels.expectations import VOLUME, detectors, gains
+from residual_book.part4.without_labels.expectations import VOLUME, detectors
 from residual_book.part4.without_labels.fields import RIVALS as COUNTS
 from residual_book.part4.without_labels.fields import SETTLED, Field
 from residual_book.part4.without_labels.objectives import CONTRASTIVE, UNTRAINED, guessed, unsettled, won
