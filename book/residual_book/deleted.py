@@ -283,7 +283,7 @@ DELETED = (
         "organizations above zero.",
         "part4/without-labels",
         "Five fresh organizations: 22 of 31. One interval per feature over five organizations is too unsteady to be "
-        "counted. In an organization it is 93% of the features in the recording and 88% (79.5 to 95.9) in the fresh ones. "
-        "The sentence now says more than 80% over organizations, and was tried on ten others.",
+        "counted. In an organization it is 93% of the features in the recording and 88% (79.5 to 95.9) in the fresh "
+        "ones. The sentence now says more than 80% over organizations, and was tried on ten others.",
     ),
 )

@@ -13,10 +13,11 @@ from scipy import stats
 
 from residual.simulate.calendar import HOUR, START
 from residual.training import Recipe
+from residual_book.claims import judging
 from residual_book.evaluation.alerts import SCORED, checked
 from residual_book.evaluation.outcome import judge
 from residual_book.evaluation.watched import Truth
-from residual_book.part4.without_labels import expectation_figures, expectations, one_entity
+from residual_book.part4.without_labels import claims, expectation_figures, expectations, one_entity
 from residual_book.part4.without_labels.expectations import Fitted, Run
 from residual_book.part4.without_labels.panels import KINDS, Feature, Panel, panel, panels
 from residual_book.recording import recorded_runs
@@ -153,7 +154,16 @@ def test_gains_are_over_the_better_rival() -> None:
     first, second = expectations.gains(runs).values()
     assert first.estimate == pytest.approx(0.51)
     assert second.estimate == pytest.approx(-0.1)
-    assert expectations.won(runs) == [runs[0].feature[0]]
+
+
+@pytest.mark.parametrize(("network", "share"), [(-0.5, 1.0), (-1.5, 0.5), (-3.0, 0.0)])
+def test_a_feature_is_expected_better_than_every_rival_or_not(network: float, share: float) -> None:
+    score = {"own mean": (-2.0, -1.0), "seasonal mean": (-1.0, -2.0), "network": (network, min(network + 0.6, -0.9))}
+    run = replace(run_of(0), score=score | dict.fromkeys(("linear", "without skip", "without past"), (-2.0, -2.0)))
+    assert expectations.better(run) == share
+    with judging() as outcomes:
+        claims.on_expectation([replace(run, seed=seed) for seed in range(3)])
+    assert {o.claim.id: o.held for o in outcomes}["expectation-both"] is (share > 0.8)
 
 
 def test_figures_and_tables_are_drawn() -> None:

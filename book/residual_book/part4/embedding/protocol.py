@@ -65,7 +65,8 @@ from residual_book.stats import Interval, mean_difference, mean_interval
 SIMPLE = ("fields", "context", "both")
 RIVALS = (*SIMPLE, "counts", "trees", "volume")
 RESIDUALS = {"masked": "masked residual", "SCARF": "SCARF residual"}
-TRAINED = ("masked", "masked head", "SCARF", *RESIDUALS.values(), "expectation")
+EVENTS = ("masked", "masked head", "SCARF", *RESIDUALS.values())  # networks that learned from events
+TRAINED = (*EVENTS, "expectation")
 NETWORKS = ("untrained", *TRAINED)
 SIZED, SIZES = ("both", "untrained", "masked", "SCARF"), (4, 16, 64)
 MARGIN = 0.05

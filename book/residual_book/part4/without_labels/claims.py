@@ -15,7 +15,7 @@ from residual_book import claims
 from residual_book.claims import extended, glue_all, no_verdict, number
 from residual_book.evaluation.recall import difference, recall
 from residual_book.part4.without_labels import expectations, objectives
-from residual_book.part4.without_labels.expectations import VOLUME, detectors
+from residual_book.part4.without_labels.expectations import VOLUME, better, detectors
 from residual_book.part4.without_labels.fields import RIVALS as COUNTS
 from residual_book.part4.without_labels.fields import SETTLED, Field
 from residual_book.part4.without_labels.objectives import CONTRASTIVE, UNTRAINED, guessed, unsettled, won
@@ -164,12 +164,6 @@ def told(field: Field) -> float:
 def ahead_of(field: Field) -> bool:
     """Whether the network guesses a field right more often than the best other column."""
     return field.right["masked"] > field.right[COUNTS[2]]
-
-
-def better(run: expectations.Run) -> float:
-    """The share of features that the network expects better than every rival."""
-    best = np.max([run.score[rival] for rival in expectations.RIVALS], axis=0)
-    return float((np.array(run.score["network"]) > best).mean())
 
 
 def ahead(run: expectations.Run, arm: str = "network", *, of: str = "seasonal mean") -> float:

@@ -8,7 +8,7 @@ from IPython.display import Markdown
 from residual_book.evaluation.outcome import Outcome
 from residual_book.evaluation.recall import recall
 from residual_book.evaluation.watched import BUDGETS
-from residual_book.part4.without_labels.expectations import ARMS, RIVALS, Run, gains, won
+from residual_book.part4.without_labels.expectations import ARMS, RIVALS, Run, better, gains
 from residual_book.part4.without_labels.one_entity import Example
 from residual_book.stats import mean_interval
 from residual_book.style import INK, OTHER, PLAIN, RESIDUAL, Drawing, figure, seed_lines, styled, table
@@ -43,8 +43,8 @@ def gain_by_feature(runs: Sequence[Run]) -> Drawing:
     axes.minorticks_off()
     axes.set_yticks(range(len(every)), [_short(name) for name in every])
     axes.legend(loc="lower left", bbox_to_anchor=(-0.45, 1), ncols=3)
-    above = len(won(runs, over=["seasonal mean"]))
-    alt = f"One row per feature, {len(every)} in all, with a dot and an interval for the gain over the seasonal mean. {above} intervals lie above zero. The pairs of users and addresses gain most, then events of machines and addresses; the errors of applications lie at zero."
+    above = sum(gain.low > 0 for gain in every.values())
+    alt = f"One row per feature, {len(every)} in all, with a dot and an interval for the gain over the seasonal mean. {above} intervals lie above zero. The pairs of users and addresses gain most, then events of machines and addresses; those of applications lie at zero or below."
     return Drawing(drawing, alt)
 
 
@@ -94,15 +94,18 @@ def training(runs: Sequence[Run]) -> Drawing:
 
 
 def arms(runs: Sequence[Run]) -> Markdown:
-    """A table of what each arm gains over the seasonal mean: features won, lost, and the gain of all together."""
+    """A table of what each arm gains over the seasonal mean: the share of features, and the mean over all of them."""
     rows = []
     for arm in (arm for arm in ARMS if arm not in RIVALS):
-        each = gains(runs, arm, ["seasonal mean"])
-        lost = sum(gain.high < 0 for gain in each.values())
-        mean = mean_interval([float(np.mean(np.subtract(run.score[arm], run.score["seasonal mean"]))) for run in runs])
-        cell = f"{1000 * mean.estimate:.1f} ({1000 * mean.low:.1f} to {1000 * mean.high:.1f})"
-        rows.append([ARMS[arm], sum(gain.low > 0 for gain in each.values()), lost, cell])
-    return table(["Expected by", "Features won", "Lost", "Mean gain (thousandths of a nat)"], rows)
+        share = mean_interval([100 * better(run, arm, ["seasonal mean"]) for run in runs])
+        gain = mean_interval(
+            [1000 * float(np.mean(np.subtract(run.score[arm], run.score["seasonal mean"]))) for run in runs]
+        )
+        rows.append([
+            ARMS[arm], f"{share.estimate:.0f}% ({share.low:.0f} to {share.high:.0f})",
+            f"{gain.estimate:.1f} ({gain.low:.1f} to {gain.high:.1f})",
+        ])  # fmt: skip
+    return table(["Expected by", "Features better", "Mean gain (thousandths of a nat)"], rows)
 
 
 def detectors(outcomes: dict[str, Sequence[Outcome]]) -> Markdown:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
@@ -230,9 +231,10 @@ def gains(runs: Sequence[Run], arm: str = "network", over: Sequence[str] = RIVAL
     }
 
 
-def won(runs: Sequence[Run], arm: str = "network", over: Sequence[str] = RIVALS) -> list[str]:
-    """The features on which an arm's interval lies above the others."""
-    return [name for name, gain in gains(runs, arm, over).items() if gain.low > 0]
+def better(run: Run, arm: str = "network", over: Sequence[str] = RIVALS) -> float:
+    """The share of features that an arm expects better than every one of others."""
+    best = np.max([run.score[other] for other in over], axis=0)
+    return float((np.array(run.score[arm]) > best).mean())
 
 
 def detectors(runs: Sequence[Run], bar: Path = RESULTS / "bar.json") -> dict[str, list[Outcome]]:
