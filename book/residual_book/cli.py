@@ -182,11 +182,16 @@ def objectives(out: Out, seeds: Seeds = "50,51,52,53,54") -> None:
 
 
 @app.command()
-def tables(out: Out, seeds: Seeds = "50,51,52,53,54", workers: Workers = 1) -> None:
+def tables(
+    out: Out,
+    seeds: Seeds = "50,51,52,53,54",
+    workers: Workers = 1,
+    without: Annotated[list[str] | None, typer.Option(help="A rival to leave out; can be given again.")] = None,
+) -> None:
     """Record rivals of the tabular network on records and on public tables; go on likewise."""
     from residual_book.part4.any_good import experiment
 
-    experiment.record(out, _integers("seeds", seeds), workers=workers)
+    experiment.record(out, _integers("seeds", seeds), without=without or (), workers=workers)
 
 
 @app.command()

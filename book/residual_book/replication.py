@@ -34,6 +34,7 @@ ROUNDS = {
     "replication-4.json": tuple(range(130, 140)),
     "replication-5.json": tuple(range(140, 150)),
     "replication-6.json": tuple(range(150, 160)),
+    "replication-7.json": tuple(range(160, 170)),
 }
 HELD, FAILED = "held on fresh seeds", "did not hold on fresh seeds"
 RECORDED, SEEDLESS = "recorded", "does not depend on seeds"

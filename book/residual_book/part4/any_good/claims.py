@@ -6,7 +6,7 @@ from functools import partial
 from residual_book import claims
 from residual_book.claims import confirmed, extended, glue_all, number
 from residual_book.part4.any_good.experiment import LIVE, RESULT, SEEDS, SLOWEST, TRIALS, Run, gap, of, record, skill
-from residual_book.part4.any_good.rivals import RIVALS, STEPS
+from residual_book.part4.any_good.rivals import STEPS
 from residual_book.part4.any_good.tables import RECORDS, ROWS, TASKS
 from residual_book.recording import RESULTS, recorded_runs
 from residual_book.stats import mean_over, seeds_of
@@ -71,7 +71,7 @@ def on_transformer(runs: Sequence[Run]) -> None:
 
 def on_fresh_seeds(seeds: Sequence[int]) -> None:
     """Record all rivals but the slowest on as many other seeds, if that is not done yet, and check the claims again."""
-    record(FRESH, seeds[: len(SEEDS)], asked=[rival for rival in RIVALS if rival != SLOWEST])
+    record(FRESH, seeds[: len(SEEDS)], without=[SLOWEST])
     on_runs(recorded_runs(FRESH, Run), recorded="")
 
 

@@ -83,19 +83,20 @@ def _with_trials(name: str, rival: str, seed: int, trials: int) -> Run:
     return measure(name, rival, seed, trials=trials)
 
 
-def record(
-    out: Path, seeds: Sequence[int] = SEEDS, *, asked: Collection[str] = tuple(RIVALS), workers: int = WORKERS
-) -> None:
+def record(out: Path, seeds: Sequence[int] = SEEDS, *, without: Collection[str] = (), workers: int = WORKERS) -> None:
     """Measure what `out` does not hold yet, and write it after each run; called again, go on where it was cut off.
 
-    `asked` are the rivals to measure.
+    Rivals `without` which to do are not measured.
 
     Raises:
-        ValueError: for a file that was recorded with other settings.
+        ValueError: for a rival that there is not, and a file that was recorded with other settings.
     """
+    if unknown := set(without) - RIVALS.keys():
+        raise ValueError(f"without must name some of {', '.join(RIVALS)}, got {', '.join(sorted(unknown))}")
 
     def command(keys: Collection[tuple[int, int, int]]) -> str:
-        return f"residual-book tables --out results/{out.name} --seeds {listed(seed for seed, _, _ in keys)}"
+        fewer = "".join(f" --without {rival}" for rival in without)
+        return f"residual-book tables --out results/{out.name} --seeds {listed(seed for seed, _, _ in keys)}{fewer}"
 
     names, rivals = list(TASKS), list(RIVALS)
     record_all(
@@ -106,7 +107,7 @@ def record(
             for seed in (seeds[:FEW] if slow else seeds)
             for task in names
             for rival in rivals
-            if rival in asked and (rival == SLOWEST) == slow
+            if rival not in without and (rival == SLOWEST) == slow
         },
         Run,
         key=lambda run: (run.seed, names.index(run.task), rivals.index(run.rival)),
