@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import psutil
 import pyarrow.parquet as pq
 
 from residual.tabular.bundle import Bundle
+from residual_book.part4.without_labels.million import Fit
 from residual_book.recording import provenance, write_record
 
 KILLS = 5
@@ -81,22 +83,25 @@ def main() -> None:
         rest, _ = run(organization / "events", Path(scratch, "killed"), options)
         whole, again = digests(Path(scratch, "whole")), digests(Path(scratch, "killed"))
     numbers, codes = len(bundle.encoder.numeric_names_), len(bundle.encoder.categorical_names_)
+    fit = Fit(
+        events=count,
+        columns=sum(column.filled > 0 for column in bundle.encoder.columns_.values()),
+        numbers=numbers,
+        codes=codes,
+        passes=bundle.recipe["passes"],
+        seconds=round(seconds, 1),
+        memory=memory,
+        loss=tuple(bundle.recipe["valid_loss"]),
+        killed=tuple(round(second, 1) for second in killed),
+        rest=round(rest, 1),
+        same=whole["weights"] == again["weights"] and whole["heads"] == again["heads"],
+    )
     content: dict[str, Any] = {
         "command": f"python benchmarks/fitting.py {' '.join(sys.argv[1:])}".strip(),
         "provenance": provenance(),
         "cores": os.cpu_count(),
         "load_before": load,
-        "events": count,
-        "columns": sum(column.filled > 0 for column in bundle.encoder.columns_.values()),
-        "numbers": numbers,
-        "codes": codes,
-        "passes": bundle.recipe["passes"],
-        "seconds": round(seconds, 1),
-        "largest_resident_bytes": memory,
-        "loss_on_the_last_fifth": bundle.recipe["valid_loss"],
-        "killed_after_seconds": [round(second, 1) for second in killed],
-        "rest_seconds": round(rest, 1),
-        "same_weights": whole["weights"] == again["weights"] and whole["heads"] == again["heads"],
+        "runs": [asdict(fit)],
     }
     print(json.dumps(content, indent=1))
     if options.out:

@@ -17,10 +17,10 @@ from residual_book.claims import judging
 from residual_book.evaluation.alerts import SCORED, checked
 from residual_book.evaluation.outcome import judge
 from residual_book.evaluation.watched import Truth
-from residual_book.part4.without_labels import claims, expectation_figures, expectations, one_entity
+from residual_book.part4.without_labels import claims, expectation_figures, expectations, million, one_entity
 from residual_book.part4.without_labels.expectations import Fitted, Run
 from residual_book.part4.without_labels.panels import KINDS, Feature, Panel, panel, panels
-from residual_book.recording import recorded_runs
+from residual_book.recording import recorded_runs, write_record
 
 DAYS = 16
 FEATURES = (Feature("network_activity", "events"), Feature("network_activity", "traffic.bytes_out"))
@@ -176,6 +176,13 @@ def test_figures_and_tables_are_drawn() -> None:
         assert "<svg" in drawing.svg()
     table: Any = expectation_figures.arms(runs)
     assert table.data.count("\n") == 5
+
+
+def test_a_recorded_fit_is_read_and_drawn(tmp_path: Path) -> None:
+    fit = million.Fit(1000, 300, 400, 200, 2, 60.0, 10**9, (3.0, 1.0, 1.5), (5.0, 2.0), 50.0, True)
+    write_record(tmp_path / "fit.json", {"command": "", "provenance": {}, "runs": [asdict(fit)]})
+    assert million.read(tmp_path / "fit.json") == fit
+    assert million.curve(fit).alt
 
 
 def test_features_have_names_that_can_be_read() -> None:

@@ -106,7 +106,7 @@ def uses(judged: Mapping[str, Verdict]) -> Drawing:
     axes.set_yticks(range(len(USES)), labels)
     axes.grid(axis="y", visible=False)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.4, 1), ncols=3)
-    alt = "Eight rows, one per use, each with a verdict. Points with bars for up to six networks; their place left or right of a gray band around zero says whether they are worse or better than the best simple rival."
+    alt = "Eight rows, one per use, each with a verdict. Points with bars for up to seven networks; their place left or right of a gray band around zero says whether they are worse or better than the best simple rival."
     return Drawing(drawing, alt)
 
 
