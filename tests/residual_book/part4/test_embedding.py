@@ -76,8 +76,11 @@ def scored(values: Mapping[str, Mapping[str, float]], default: float = 0.5) -> l
                 else:
                     result.append(Score(seed, use, arm, value + 0.001 * float(rng.standard_normal())))
         ranks = {"both": 300.0, "untrained": 90.0, "masked": 20.0, "SCARF": 25.0} | values.get("rank", {})
-        overlaps = dict.fromkeys(("another seed", "another organization", "untrained again"), 0.6)
-        sized = {use: dict.fromkeys(SIZED, 0.5) for use in ("firm", *(f"size {size}" for size in SIZES))}
+        overlaps = {"another seed": 0.6, "another organization": 0.6, "untrained again": 0.7}
+        sized = {
+            use: dict.fromkeys(SIZED, 0.5) | values.get(use, {})
+            for use in ("firm", *(f"size {size}" for size in SIZES))
+        }
         for use, by_arm in {"rank": ranks, "overlap": overlaps | values.get("overlap", {}), **sized}.items():
             result += [Score(seed, use, arm, value + 0.001 * seed) for arm, value in by_arm.items()]
     return result
@@ -103,6 +106,9 @@ def test_recall_is_paired_by_episodes() -> None:
 
 
 HOLDS: dict[str, dict[str, float]] = {
+    "field": {"untrained": 0.45, "SCARF": 0.3},
+    "size 16": {"SCARF": 0.6},
+    "firm": {"masked": 0.6, "SCARF": 0.4},
     "collective": {"volume": 0.9, **dict.fromkeys(NETWORKS, 0.3)},
     "labels": {"volume": 0.8, **dict.fromkeys(NETWORKS, 0.3)},
 }
@@ -116,12 +122,18 @@ def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("claim", "changed"),
     [
-        ("embedding-collective", {"collective": {"SCARF residual": 0.85, "volume": 0.9}}),
-        ("embedding-labels", {"labels": {"masked": 0.8, "volume": 0.8}}),
-        ("embedding-field", {"field": {"masked head": 0.6}}),
+        ("embedding-collective", {"collective": {"SCARF residual": 0.85, "both": 0.9, "volume": 0.9}}),
+        ("embedding-labels", {"labels": {**dict.fromkeys(NETWORKS, 0.3), "volume": 0.8, "context": 0.2}}),
+        ("embedding-columns", {"collective": {**dict.fromkeys(NETWORKS, 0.3), "SCARF": 0.6, "volume": 0.9}}),
+        ("embedding-training", {"field": {"SCARF": 0.5}}),
+        ("embedding-similar", {"similar": {"SCARF": 0.6}}),
+        ("embedding-small", {"size 16": {"SCARF": 0.4}}),
+        ("embedding-firm", {"firm": {"masked": 0.4, "SCARF": 0.4}}),
+        ("embedding-chance", {"overlap": {"another seed": 0.7}}),
+        ("embedding-field", {"field": {**HOLDS["field"], "masked head": 0.6}}),
         ("embedding-contextual", {"contextual": {"SCARF": 0.8}}),
         ("embedding-rank", {"rank": {"SCARF": 50.0}}),
-        ("embedding-again", {"overlap": {"another seed": 0.8}}),
+        ("embedding-again", {"overlap": {"another seed": 0.8, "untrained again": 0.9}}),
     ],
 )
 def test_each_claim_holds_and_fails_when_what_it_says_is_not_so(claim: str, changed: dict[str, Any]) -> None:

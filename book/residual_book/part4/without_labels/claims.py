@@ -97,7 +97,7 @@ def on_expectation(runs: Sequence[expectations.Run], *, recorded: str = expectat
     check = partial(claims.check, seeds=seeds_of(runs), recorded=recorded)
     check(
         "expectation-both", holds=share.low > 0.8, value=share, unit="of the features",
-        statement="With the seasonal mean in its skip path, a network expects more than 80% of an organization's features better, by the log score, than both the entity's own mean and its seasonal mean.",
+        statement="With the seasonal mean in its skip path, a network has, in the mean over organizations, a higher log score on more than 80% of the features than both the entity's own mean and its seasonal mean.",
         verdict=no_verdict("gneiting2007", "section 4.1, the logarithmic score", "shows that a forecaster gains nothing in log score by naming other probabilities than those it believes in"),
     )  # fmt: skip
     check(

@@ -34,7 +34,7 @@ NAMES = {
 
 
 def one_event(data: Rows, place: int = 0) -> Markdown:
-    """A table of an API call, as it is, as the masked network gets it, and as the contrastive one does."""
+    """A table of an API call, and what of it the masked network gets otherwise, and the contrastive one."""
     parts = Parts.of(data.encoder, data.given)
     calls = np.flatnonzero(data.table["api.operation"].is_not_null().to_numpy())[place : place + 40]
     part_of = dict(zip(data.encoder.categorical_names_, parts.categorical.tolist(), strict=True))
@@ -50,8 +50,8 @@ def one_event(data: Rows, place: int = 0) -> Markdown:
     for path in SHOWN:
         part, own = part_of[path], value(path, 0)
         other = value(path, int(source[part]))
-        rows.append([f"`{path}`", own, "hidden" if hidden[part] else own, own if source[part] == 0 else f"*{other}*"])
-    return table(["Column", "The event", "Parts hidden", "Parts exchanged"], rows)
+        rows.append([f"`{path}`", own, "hidden" if hidden[part] else "", "" if source[part] == 0 else f"*{other}*"])
+    return table(["Column", "The event", "Hidden", "Exchanged"], rows)
 
 
 @styled
