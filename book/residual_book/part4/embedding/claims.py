@@ -4,6 +4,7 @@ All of it comes from a recording of five organizations. Fresh ones are recorded 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from residual.simulate import TYPES
@@ -54,13 +55,13 @@ def on_scores(scores: Sequence[Score], judged: Mapping[str, Verdict], *, recorde
     glue_all(
         uses=number(len(USES)), organizations=number(len(seeds_of(scores))), again=again, elsewhere=elsewhere, by_chance=by_chance,
         rank_untrained=ranks["untrained"], rank_masked=ranks["masked"], rank_scarf=ranks["SCARF"],
-        new_masked=uses["new"].means["masked"].estimate, new_rival=uses["new"].means[uses["new"].best].estimate, new=uses["new"].differences["masked"],
+        new=_points(uses["new"].differences["masked"]),
         volume_collective=collective.means["volume"], network_collective=max(collective.means[arm].estimate for arm in EVENTS if arm in collective.means),
-        columns_collective=collective.means[simple], small=small, context_similar=uses["similar"].means["context"], few=_gain(scores, "size 4", "SCARF", "both"), more=_gain(scores, "size 64", "SCARF", "both"),
-        firm_masked=firm["masked"], firm_scarf=firm["SCARF"], trained_masked=trained["masked"], trained_scarf=trained["SCARF"],
-        context_labels=uses["labels"].means["context"], same_labels=same_labels, volume_labels=uses["labels"].means["volume"],
+        columns_collective=collective.means[simple], small=_points(small), context_similar=uses["similar"].means["context"], few=_points(_gain(scores, "size 4", "SCARF", "both")), more=_points(_gain(scores, "size 64", "SCARF", "both")),
+        firm_masked=_points(firm["masked"]), firm_scarf=_points(firm["SCARF"]), trained_masked=_points(trained["masked"]), trained_scarf=_points(trained["SCARF"]),
+        context_labels=uses["labels"].means["context"], same_labels=_points(same_labels), volume_labels=uses["labels"].means["volume"],
         told=_on_collective(told("context")), untold=collective.means["context"].estimate,
-        masked_field=uses["field"].differences["masked"],
+        masked_field=_points(uses["field"].differences["masked"]),
         **{name.replace(" ", "_"): number(len(own)) if own else "none" for name, own in by_verdict.items()},
         **{f"{name.replace(' ', '_')}_in": _listed(own) for name, own in by_verdict.items()},
     )  # fmt: skip
@@ -135,7 +136,7 @@ def on_windows(scores: Sequence[Score], *, recorded: str = expectations.RESULT.n
     """Of the network that expects windows, and of the mean that it corrects: recorded for the page before."""
     network, mean = (_of(scores, "collective", arm) for arm in ("expectation", "seasonal mean"))
     gain = difference(network, mean)
-    glue_all(expectation=mean_of(network), seasonal=mean_of(mean), windows=gain)
+    glue_all(expectation=mean_of(network), seasonal=mean_of(mean), windows=_points(gain))
     claims.check(
         "embedding-windows", holds=gain.high < 0.05, value=gain, unit="of the episodes more, with the network",
         statement="The network that expects windows does not find five points more of the collective anomalies than the seasonal mean that it corrects.",
@@ -158,6 +159,11 @@ def _of(scores: Sequence[Score], use: str, arm: str) -> list[Score]:
 def _gain(scores: Sequence[Score], use: str, arm: str, rival: str) -> Interval:
     """The paired difference of two arms, over organizations."""
     return mean_difference(_of(scores, use, arm), _of(scores, use, rival), lambda score: score.value)
+
+
+def _points(share: Interval) -> Interval:
+    """A share as points of a hundred."""
+    return replace(share, estimate=100 * share.estimate, low=100 * share.low, high=100 * share.high)
 
 
 def _on_collective(scores: Sequence[Score]) -> float:
