@@ -217,8 +217,8 @@ def dots_by_row(axes: Axes, rows: Mapping[str, Sequence[float]], colors: Sequenc
     axes.set_yticks(range(len(rows)), list(rows))
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Markdown:
-    """A table of computed values, with the first column to the left and the others, which hold numbers, to the right.
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1) -> Markdown:
+    """A table of computed values: the first columns to the `left`, and the others, which hold numbers, to the right.
 
     Raises:
         ValueError: for a row with more or fewer cells than there are heads.
@@ -226,5 +226,5 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Markdown:
     for row in rows:
         if len(row) != len(heads):
             raise ValueError(f"rows must have {len(heads)} cells, got {len(row)}: {list(row)}")
-    lines = [heads, [":---", *["---:"] * (len(heads) - 1)], *rows]
+    lines = [heads, [":---"] * left + ["---:"] * (len(heads) - left), *rows]
     return Markdown("\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines))

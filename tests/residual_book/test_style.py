@@ -198,5 +198,6 @@ def test_lines_stand_out_on_light_and_dark(color: str, ground: str) -> None:
 def test_tables_have_the_first_column_to_the_left_and_numbers_to_the_right() -> None:
     markdown = table(["Net", "Size"], [["a", 1], ["b", "2 × 10⁹"]])
     assert markdown.data.splitlines() == ["| Net | Size |", "| :--- | ---: |", "| a | 1 |", "| b | 2 × 10⁹ |"]
+    assert table(["Who", "What", "Size"], [["a", "b", 1]], left=2).data.splitlines()[1] == "| :--- | :--- | ---: |"
     with pytest.raises(ValueError, match=r"rows must have 2 cells, got 1: \['a'\]"):
         table(["Net", "Size"], [["a"]])

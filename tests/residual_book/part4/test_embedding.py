@@ -149,12 +149,12 @@ def test_figures_and_tables_of_the_uses_have_all_arms() -> None:
     scores = judge(scored(HOLDS))
     assert figures.uses(scores).narrow is not None
     heads, _, *rows = figures.verdicts(scores).data.splitlines()
-    assert [row.split("|")[1].strip(" *") for row in rows] == [*RIVALS, *NETWORKS, "Verdict"]
+    assert [row.split("|")[1].strip(" *") for row in rows] == [*RIVALS, *NETWORKS]
     assert heads.count("|") == len(USES) + 2
     assert "**0.90**" in figures.verdicts(scores).data
     assert len(figures.labels(scores).data.splitlines()) > 5
     assert len(figures.properties(scored(HOLDS)).data.splitlines()) == len(SIZED) + 2
-    assert len(figures.gains(scores).data.splitlines()) == len(USES) + 2
+    assert len(figures.gains(scores, scores).data.splitlines()) == len(USES) + 2
 
 
 def test_what_few_directions_hold_is_less_and_parts_that_are_missing_move_neighbors(org: Organization) -> None:

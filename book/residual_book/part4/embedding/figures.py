@@ -74,8 +74,8 @@ def neighbors(live: Live, classes: Sequence[str] = ("dns_activity", "api_activit
         for row in (asked, *live.neighbors("trained", asked)):
             entity, hour, what = live.table.select("entity", "hour", "what").row(row)
             mark = "**asked**" if row == asked else "near"
-            rows.append([mark, entity, f"{hour}:00", f"`{what}`"])
-    return table(["", "Who", "Hour", "What"], rows)
+            rows.append([mark, entity, f"{hour}:00", what.replace("_", r"\_")])
+    return table(["", "Who", "Hour", "What"], rows, left=4)
 
 
 @styled
@@ -111,10 +111,9 @@ def uses(judged: Mapping[str, Verdict]) -> Drawing:
 
 
 def verdicts(judged: Mapping[str, Verdict]) -> Markdown:
-    """A table of what every arm is worth for every use, and the verdict: the best simple rival in bold."""
+    """A table of what every arm is worth for every use, the best simple rival in bold."""
     own = [judged[use] for use in USES]
     rows = [[arm, *(_cell(verdict, arm) for verdict in own)] for arm in (*RIVALS, *NETWORKS)]
-    rows.append(["**Verdict**", *(f"**{verdict.verdict}**" for verdict in own)])
     return table(["Arm", *(use.capitalize() for use in USES)], rows)
 
 
@@ -125,14 +124,15 @@ def _cell(verdict: Verdict, arm: str) -> str:
     return f"**{text}**" if arm == verdict.best else f"*{text}*" if arm == verdict.champion else text
 
 
-def gains(judged: Mapping[str, Verdict]) -> Markdown:
-    """A table of the network that speaks for each verdict, and its difference to the best simple rival."""
+def gains(judged: Mapping[str, Verdict], fresh: Mapping[str, Verdict]) -> Markdown:
+    """A table of the network that decides each verdict, its gain over the best simple rival, and the fresh verdict."""
     rows = []
     for use, name in USES.items():
         own = judged[use]
         gain = own.differences[own.champion]
-        rows.append([name, own.best, own.champion, f"{gain.estimate:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"])
-    return table(["Use", "Best rival", "Network", "Difference"], rows)
+        text = f"{gain.estimate:+.2f}<br>({gain.low:+.2f} to {gain.high:+.2f})"
+        rows.append([name, own.best, own.champion, text, own.verdict, fresh[use].verdict])
+    return table(["Use", "Best rival", "Network", "Gain", "Verdict", "Again"], rows)
 
 
 def properties(scores: Sequence[Score]) -> Markdown:

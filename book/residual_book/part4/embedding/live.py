@@ -87,5 +87,5 @@ def records(org: Organization, name: str, which: NDArray[np.int64]) -> pl.DataFr
         pl.lit(name).alias("class"),
         pl.Series("entity", events.entity[which]),
         pl.from_epoch("time", "ms").dt.hour().alias("hour"),
-        what.alias("what"),
+        what.str.replace(r"\.corp\.\S+", "").alias("what"),  # a machine by its first name
     )

@@ -44,14 +44,14 @@ def one_event(data: Rows, place: int = 0) -> Markdown:
 
     def value(path: str, row: int) -> str:
         found = data.table[path][int(calls[row])]
-        return "" if found is None else f"`{found}`"
+        return "" if found is None else str(found).replace("_", r"\_")
 
     rows = []
     for path in SHOWN:
         part, own = part_of[path], value(path, 0)
         other = value(path, int(source[part]))
         rows.append([f"`{path}`", own, "hidden" if hidden[part] else "", "" if source[part] == 0 else f"*{other}*"])
-    return table(["Column", "The event", "Hidden", "Exchanged"], rows)
+    return table(["Column", "The event", "Hidden", "Exchanged"], rows, left=4)
 
 
 @styled

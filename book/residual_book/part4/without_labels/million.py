@@ -58,6 +58,8 @@ def curve(fit: Fit) -> Drawing:
     axes.plot(passes, fit.loss, color=RESIDUAL)
     axes.plot(passes[fit.loss.index(least)], least, "o", color=PLAIN, label="kept")
     axes.set(xlabel="passes over the first four fifths", ylabel="loss on the last fifth", yscale="log")
+    axes.set_yticks([0.25, 0.5, 1, 2], ["0.25", "0.5", "1", "2"])
+    axes.minorticks_off()
     axes.legend()
     alt = "A falling curve that flattens: loss on later events against passes, with a dot where it is lowest."
     return Drawing(drawing, alt)
