@@ -10,7 +10,7 @@ from functools import partial
 from residual.simulate import TYPES
 from residual_book import claims
 from residual_book.claims import confirmed, extended, glue_all, no_verdict, number
-from residual_book.part4.embedding.experiment import RESULT, SEEDS, record
+from residual_book.part4.embedding.experiment import EXPECTED, RESULT, SEEDS, record
 from residual_book.part4.embedding.protocol import (
     EVENTS,
     NETWORKS,
@@ -24,7 +24,6 @@ from residual_book.part4.embedding.protocol import (
     judge,
     mean_of,
 )
-from residual_book.part4.without_labels import expectations
 from residual_book.recording import RESULTS, recorded_runs
 from residual_book.stats import Interval, mean_difference, mean_over, seeds_of
 
@@ -132,7 +131,7 @@ def on_scores(scores: Sequence[Score], judged: Mapping[str, Verdict], *, recorde
     )  # fmt: skip
 
 
-def on_windows(scores: Sequence[Score], *, recorded: str = expectations.RESULT.name) -> None:
+def on_windows(scores: Sequence[Score], *, recorded: str = EXPECTED.name) -> None:
     """Of the network that expects windows, and of the mean that it corrects: recorded for the page before."""
     network, mean = (_of(scores, "collective", arm) for arm in ("expectation", "seasonal mean"))
     gain = difference(network, mean)

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from residual.simulate import TYPES
 from residual.tabular.quality import residual_subspace
+from residual_book.evaluation.outcome import Outcome
 from residual_book.evaluation.recall import found
 from residual_book.evaluation.volume import V, volume
 from residual_book.evaluation.watched import BUDGET, DAYS, FIRST_WEEK, TEST, USERS, with_machines
@@ -20,12 +21,13 @@ from residual_book.part4.embedding import detection, fields, properties, similar
 from residual_book.part4.embedding.events import Organization, organization, rows_of, sample
 from residual_book.part4.embedding.protocol import RESIDUALS, Score
 from residual_book.part4.embedding.representations import Masked, Network, Plain, Represent, Within
-from residual_book.part4.without_labels import expectations
-from residual_book.recording import RESULTS, listed, provenance, recorded_runs, write_record
+from residual_book.recording import RESULTS, listed, provenance, read_record, recorded_runs, write_record
 from residual_book.stats import seeds_of
 
 SEEDS = (50, 51, 52, 53, 54)  # of the recording, as on the pages before
 RESULT = RESULTS / "uses.json"
+EXPECTED = RESULTS / "expectation.json"  # recorded for the page before, on the same organizations
+WINDOWS = {"network": "expectation", "seasonal mean": "seasonal mean"}  # arms by their names on the page before
 KNOWN = 2000  # events of each class that say which codes are frequent, and where a representation varies least
 
 
@@ -75,19 +77,16 @@ def _answers(org: Organization, arm: str, answers: dict[str, fields.Answers]) ->
         yield Score(org.seed, use, arm, accuracy)
 
 
-WINDOWS = {"network": "expectation", "seasonal mean": "seasonal mean"}  # arms by their names on the page before
-
-
-def expected(out: Path = expectations.RESULT) -> list[Score]:
+def expected(out: Path = EXPECTED) -> list[Score]:
     """Alarms at what was not expected of windows, by a network and without one, as recorded for the page before."""
     scores = []
-    for run in recorded_runs(out, expectations.Run):
-        for outcome in (own for own in run.outcome if own.rival in WINDOWS):
+    for run in read_record(out)["runs"]:
+        for outcome in (Outcome(**own) for own in run["outcome"] if own["rival"] in WINDOWS):
             hits = list(zip(outcome.type, found(outcome, BUDGET), strict=True))
             for use in detection.KINDS:
                 own = [(name, int(hit)) for name, hit in hits if TYPES[name].kind == use]
                 types, values = (tuple(column) for column in zip(*own, strict=True))
-                scores.append(Score(run.seed, use, WINDOWS[outcome.rival], float(np.mean(values)), types, values))
+                scores.append(Score(outcome.seed, use, WINDOWS[outcome.rival], float(np.mean(values)), types, values))
     return scores
 
 
