@@ -114,7 +114,9 @@ def verdicts(judged: Mapping[str, Verdict]) -> Markdown:
     """A table of what every arm is worth for every use, the best simple rival in bold."""
     own = [judged[use] for use in USES]
     rows = [[arm, *(_cell(verdict, arm) for verdict in own)] for arm in (*RIVALS, *NETWORKS)]
-    return table(["Arm", *(use.capitalize() for use in USES)], rows)
+    # With a hyphen where a long word may be broken, so that the table fits the page.
+    heads = [use.capitalize() if len(use) < 8 else f"{use[:6].capitalize()}\u00ad{use[6:]}" for use in USES]
+    return table(["Arm", *heads], rows)
 
 
 def _cell(verdict: Verdict, arm: str) -> str:

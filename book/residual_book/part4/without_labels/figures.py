@@ -23,8 +23,8 @@ from residual_book.stats import mean_over
 from residual_book.style import INK, OTHER, PLAIN, RESIDUAL, Drawing, dots_by_row, figure, seed_lines, styled, table
 
 SHOWN = (  # columns of one event, of as many parts
-    "actor.user.name", "api.operation", "api.service.name", "src_endpoint.ip", "http_request.user_agent", "status",
-    "cloud.region", "metadata.product.name",
+    "actor.user.name", "api.operation", "api.service.name", "src_endpoint.ip", "status", "cloud.region",
+    "metadata.product.name",
 )  # fmt: skip
 NAMES = {
     "masked": "masked, three parts in ten hidden",
