@@ -24,7 +24,6 @@ from residual_book.style import INK, OTHER, PLAIN, RESIDUAL, Drawing, dots_by_ro
 
 SHOWN = (  # columns of one event, of as many parts
     "actor.user.name", "api.operation", "api.service.name", "src_endpoint.ip", "status", "cloud.region",
-    "metadata.product.name",
 )  # fmt: skip
 NAMES = {
     "masked": "masked, three parts in ten hidden",
