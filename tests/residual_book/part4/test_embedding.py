@@ -11,7 +11,7 @@ import torch
 from residual.simulate import TYPES
 from residual.simulate.calendar import DAY, HOUR, START
 from residual.tabular.pretrain import MaskedParts, Parts
-from residual.tabular.quality import overlap
+from residual.tabular.quality import Residual, overlap
 from residual_book.claims import judging
 from residual_book.evaluation import recall
 from residual_book.part4.embedding import (
@@ -297,7 +297,8 @@ def test_a_network_that_learned_can_be_told_what_is_hidden(org: Organization) ->
     assert not np.allclose(told(*rows), Masked(model)(*rows))
     plain = Network(network(org, seed=0))
     assert hiding(plain, hidden) is plain
-    whole = Within(Masked(model), lambda points: points)  # type: ignore[arg-type]
+    width = model.net.input_projection.out_features
+    whole = Within(Masked(model), Residual(np.zeros(width, np.float32), np.eye(width, dtype=np.float32)))
     assert np.allclose(hiding(whole, hidden)(*rows), told(*rows))
 
 

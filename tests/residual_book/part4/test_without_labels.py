@@ -185,6 +185,16 @@ def test_a_recorded_fit_is_read_and_drawn(tmp_path: Path) -> None:
     assert million.curve(fit).alt
 
 
+def test_a_million_events_took_less_than_20_minutes_and_4_gb_and_kills_changed_nothing() -> None:
+    fit = million.read()
+    assert fit.events >= 1_000_000
+    assert fit.columns >= 300
+    assert fit.seconds < 20 * 60
+    assert fit.memory < 4e9
+    assert len(fit.killed) == 5
+    assert fit.same
+
+
 def test_features_have_names_that_can_be_read() -> None:
     made = {str(feature) for _, (features, _) in KINDS.items() for feature in features}
     assert {

@@ -53,12 +53,11 @@ def on_scores(scores: Sequence[Score], judged: Mapping[str, Verdict], *, recorde
     )
     glue_all(
         uses=number(len(USES)), organizations=number(len(seeds_of(scores))), again=again, elsewhere=elsewhere, by_chance=by_chance,
-        rank_untrained=ranks["untrained"], rank_masked=ranks["masked"], rank_scarf=ranks["SCARF"],
         new=_points(uses["new"].differences["masked"]),
         volume_collective=collective.means["volume"], network_collective=max(collective.means[arm].estimate for arm in EVENTS if arm in collective.means),
         columns_collective=collective.means[simple], small=_points(small), context_similar=uses["similar"].means["context"], few=_points(_gain(scores, "size 4", "SCARF", "both")), more=_points(_gain(scores, "size 64", "SCARF", "both")),
         firm_masked=_points(firm["masked"]), firm_scarf=_points(firm["SCARF"]), trained_masked=_points(trained["masked"]), trained_scarf=_points(trained["SCARF"]),
-        context_labels=uses["labels"].means["context"], same_labels=_points(same_labels), volume_labels=uses["labels"].means["volume"],
+        context_labels=uses["labels"].means["context"], same_labels=_points(same_labels),
         told=_on_collective(told("context")), untold=collective.means["context"].estimate,
         masked_field=_points(uses["field"].differences["masked"]),
         **{name.replace(" ", "_"): number(len(own)) if own else "none" for name, own in by_verdict.items()},

@@ -104,9 +104,9 @@ def _told(column: NDArray[np.generic], values: Names) -> float:
 
 
 def without(parts: Parts, rows: tuple[Tensor, Tensor], removed: Tensor) -> tuple[Tensor, Tensor]:
-    """Events as if some parts were empty."""
+    """Events as if some parts were empty: of all of them, bool (P,), or of each its own, (n, P)."""
     gone = F.pad(removed, (0, 1))
-    return rows[0].masked_fill(gone[parts.numeric], 0.0), rows[1].masked_fill(gone[parts.categorical], 0)
+    return rows[0].masked_fill(gone[..., parts.numeric], 0.0), rows[1].masked_fill(gone[..., parts.categorical], 0)
 
 
 Answers = tuple[float, float]  # accuracy for entities that are known, and for new ones; NaN where nobody is new

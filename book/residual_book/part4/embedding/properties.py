@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from sklearn.decomposition import PCA
 from torch import Tensor
 
 from residual.tabular.pretrain import Parts
 from residual.tabular.quality import effective_rank, overlap
-from residual_book.part4.embedding import live, similar
+from residual_book.part4.embedding import fields, live, similar
 from residual_book.part4.embedding.events import Organization
 from residual_book.part4.embedding.protocol import SIZED, SIZES, Score
 from residual_book.part4.embedding.representations import Points, Represent
@@ -53,9 +52,8 @@ def of(org: Organization, arm: str, represent: Represent, known: Rows, shown: Ro
 
 def emptied(parts: Parts, rows: Rows, rng: np.random.Generator) -> Rows:
     """Events of which each lacks some parts, drawn for it alone; each column that is given to networks is one, too."""
-    removed = torch.from_numpy(rng.random((len(rows[0]), len(parts.names))) < EMPTIED)
-    gone = F.pad(removed, (0, 1))
-    return rows[0].masked_fill(gone[:, parts.numeric], 0.0), rows[1].masked_fill(gone[:, parts.categorical], 0)
+    drawn = rng.random((len(rows[0]), len(parts.names))) < EMPTIED
+    return fields.without(parts, rows, torch.from_numpy(drawn))
 
 
 def overlaps(seed: int) -> Iterator[Score]:

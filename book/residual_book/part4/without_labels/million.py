@@ -44,7 +44,7 @@ def read(path: Path = RESULT) -> Fit:
     (fit,) = recorded_runs(path, Fit)
     glue_all(
         million=number(fit.events), columns=number(fit.columns), minutes=fit.seconds / 60, gigabytes=fit.memory / 1e9,
-        passes=number(fit.passes), kills=number(len(fit.killed)), weights="the same" if fit.same else "other",
+        kills=number(len(fit.killed)), weights="the same" if fit.same else "other",
     )  # fmt: skip
     return fit
 
