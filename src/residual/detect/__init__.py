@@ -1,0 +1,1 @@
+"""From a stream of events without labels to a few alerts per day: windows, calibration, episodes, explanations."""
