@@ -52,7 +52,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class FirstTime:
-    """A value that was not seen before: `whom` is "entity", "peers" or "organization", the widest for which it is new."""
+    """A value not seen before; `whom` is "entity", "peers" or "organization", the widest for which it is new."""
 
     field: str
     value: str
