@@ -69,7 +69,7 @@ book/_static/vendor/fetched: package.json package-lock.json .venv/installed
 	@touch $@
 
 browser: setup
-	@$(BIN)/python tests/book/browser.py
+	@$(BIN)/python tests/shared/browser.py
 
 serve: book
 	@echo 'http://127.0.0.1:8000 (Ctrl+C stops)'

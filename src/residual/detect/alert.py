@@ -6,7 +6,9 @@ more of them, which share entities or events.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+Answer: TypeAlias = Literal["true", "benign", "unsure"]
 
 
 class Entity(NamedTuple):
@@ -62,6 +64,16 @@ class FirstTime:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """An analyst's answer to an alert: what it was, why, and as far as it is known who says so and when (in ms)."""
+
+    answer: Answer
+    why: str
+    who: str | None = None
+    at: int | None = None
+
+
+@dataclass(frozen=True)
 class Alert:
     """An episode that is worth an analyst's time.
 
@@ -76,6 +88,7 @@ class Alert:
         events: `metadata.uid` of the events behind it, in the order of time; of many, the first ones.
         count: of all events behind it.
         evidence: some of these events, nested as OCSF has them.
+        verdict: what an analyst answered; None as long as nobody did.
     """
 
     uid: str
@@ -88,6 +101,7 @@ class Alert:
     events: tuple[str, ...]
     count: int
     evidence: tuple[Mapping[str, Any], ...] = ()
+    verdict: Verdict | None = None
 
     @property
     def rate(self) -> float:

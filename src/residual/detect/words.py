@@ -1,0 +1,106 @@
+"""An alert in plain words: its title, its numbers, and how seldom something as odd is expected."""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+
+from residual.detect.alert import Alert, FirstTime, Signal
+from residual.ocsf.text import cut
+
+_DETECTOR = re.compile(r"(?P<what>.+?) of an? .+ in (?P<length>\d+ \w+)")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999  # of the years 1 to 9999
+_DAYS_PER_MONTH, _DAYS_PER_YEAR = 30.4, 365.25
+
+
+def title(alert: Alert) -> str:
+    """What happened in one line, such as "Address 10.1.2.3: 41 failed sign-ins in 1 h, 2.1 expected"."""
+    return f"{subject(alert.signals[0])}: {statement(alert.signals[0])}"
+
+
+def subject(signal: Signal) -> str:
+    """Whom a signal is about: "Address 10.1.2.3", "Machine ws-12 and destination 10.0.0.9"."""
+    names = " and ".join(f"{cut(entity.kind)} {cut(entity.value)}" for entity in signal.entities)
+    return names[:1].upper() + names[1:]
+
+
+def statement(signal: Signal) -> str:
+    """What a signal measured, and what was expected: "41 failed sign-ins in 1 h, 2.1 expected"."""
+    return f"{measured(signal)}, {number(signal.expected)} expected"
+
+
+def measured(signal: Signal) -> str:
+    """What a signal measured: "41 failed sign-ins in 1 h"; the whole name of a detector that is called otherwise."""
+    if found := _DETECTOR.fullmatch(signal.detector):
+        return f"{number(signal.value)} {found['what']} in {found['length']}"
+    return f"{signal.detector}: {number(signal.value)}"
+
+
+def new_for(first: FirstTime) -> str:
+    """For whom a value is new."""
+    names = {"entity": "new for this entity", "peers": "new for its peers too"}
+    return names.get(first.whom, "new in the whole organization")
+
+
+def number(value: float) -> str:
+    """A number in the three figures that a reader takes in; a whole one below a million in full."""
+    size = abs(value)
+    if not math.isfinite(value):
+        return str(value)
+    for scale, name in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if size >= scale:
+            return f"{value / scale:,.3g} {name}" if size < 1000 * scale else f"{value:.3g}"
+    if value == int(value):
+        return f"{value:,.0f}"
+    if size >= 100:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:.3g}" if size >= 10 else f"{value:.2g}" if size >= 0.001 else "nearly 0"
+
+
+def often(rate: float) -> str:
+    """How often something happens that is expected `rate` times per day: "3 times per day", "once in 40 days"."""
+    if rate >= 1.5:
+        return f"{number(rate)} times per day"
+    if rate > 1 / 1.5:
+        return "once per day"
+    if rate * 100 * _DAYS_PER_YEAR < 1:
+        return "less than once in 100 years"
+    days = 1 / rate
+    if days < 2 * _DAYS_PER_MONTH:
+        return f"once in {days:.0f} days"
+    if days < 2 * _DAYS_PER_YEAR:
+        return f"once in {days / _DAYS_PER_MONTH:.0f} months"
+    return f"once in {days / _DAYS_PER_YEAR:.0f} years"
+
+
+def whole_day(time: int) -> str:
+    """The day of a time in ms since the epoch, in UTC: "3 March 2025"."""
+    at = utc(time)
+    return f"{at.day} {at:%B} {at.year}"
+
+
+def weekday(time: int) -> str:
+    """The same with the day of the week: "Monday, 3 March 2025"."""
+    return f"{utc(time):%A}, {whole_day(time)}"
+
+
+def second(time: int) -> str:
+    """A time in ms since the epoch, in UTC: "2025-03-03 10:00:05"."""
+    return f"{utc(time):%Y-%m-%d %H:%M:%S}"
+
+
+def clock(begin: int, end: int) -> str:
+    """From a time to another, in UTC: "10:00 to 11:00", with the day of the end if it is another one."""
+    first, last = utc(begin), utc(end)
+    day = "" if first.date() == last.date() else f"{whole_day(end)}, "
+    return f"{first:%H:%M} to {day}{last:%H:%M}"
+
+
+def span(begin: int, end: int) -> str:
+    """From a time to another, in UTC: "3 March 2025, 10:00 to 11:00"."""
+    return f"{whole_day(begin)}, {clock(begin, end)}"
+
+
+def utc(time: float) -> datetime:
+    """A time in ms since the epoch; of one that no calendar has, the nearest that it has."""
+    return _EPOCH + timedelta(milliseconds=max(_FIRST, min(time, _LAST)))
