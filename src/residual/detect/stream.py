@@ -119,7 +119,7 @@ def narrowed(events: pl.DataFrame) -> pl.DataFrame:
     columns = {name: text(*paths) for name, paths in _PATHS.items()}
     columns |= {
         "machine": machine,
-        "domain": pl.col("query.hostname").str.replace(r"^[^.]+\.", ""),  # what follows the first label
+        "domain": text("query.hostname").str.replace(r"^[^.]+\.", ""),  # what follows the first label
         "query": text("query.hostname"),
         "uid": pl.col(UID).cast(pl.String),
         **{name: pl.col(path).cast(pl.Float64) for name, path in NUMBERS.items()},
