@@ -12,11 +12,18 @@ LEAST = 1e-9  # entities per day: what is rarer is not told apart
 MOST = 60.0  # of what is handed in: more alerts per day nobody looks at
 
 
-def sights(simulation: Simulation) -> pl.DataFrame:
-    """What the detectors see on each day from the third week on, as `residual.detect.score.look` says it."""
+def sights(simulation: Simulation, *, without: pl.Series | None = None) -> pl.DataFrame:
+    """What the detectors see on each day from the third week on, as `residual.detect.score.look` says it.
+
+    Args:
+        simulation: the organization.
+        without: `metadata.uid` of events that are left out. None: all are there.
+    """
     memory, seen = Memory(START // DAY, START // DAY), []
     for day in range(simulation.org.days):
         events = pl.concat(narrowed(flat(part.events)) for part in simulation.parts(day)).sort("time", "uid")
+        if without is not None:
+            events = events.filter(~pl.col("uid").is_in(without))
         found, memory = look(memory, events)
         seen.append(found.filter(pl.col("rate") < MOST))
     return pl.concat(seen)
