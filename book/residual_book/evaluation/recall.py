@@ -5,11 +5,11 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from residual.detect import metrics
 from residual_book.evaluation.outcome import Outcome
 from residual_book.evaluation.watched import BUDGET, BUDGETS
-from residual_book.stats import CONFIDENCE, Interval
+from residual_book.stats import Interval
 
-DRAWS = 4000  # of the bootstrap
 Ints = NDArray[np.int64]
 
 
@@ -36,27 +36,8 @@ def difference(
 
 
 def bootstrap(values: Sequence[dict[str, Ints]]) -> Interval:
-    """Mean of values -1, 0 and 1 over the episodes of all organizations, with its 95 % percentile interval.
-
-    Organizations are drawn again with replacement, then episodes within each type of each of them. With few
-    organizations, and where nearly all episodes are found or missed, such an interval is somewhat too short.
-
-    Args:
-        values: for each organization, by type, one value per episode.
-    """
-    kinds = sorted({kind for of in values for kind in of})
-    none = np.zeros(0, dtype=np.int64)
-    counts = np.array([[[np.sum(of.get(kind, none) == v) for v in (-1, 0, 1)] for kind in kinds] for of in values])
-    n = counts.sum(axis=-1)
-    shares = counts / np.maximum(n, 1)[..., None]
-    shares[n == 0] = [0, 1, 0]
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(len(values), size=(DRAWS, len(values)))
-    again = rng.multinomial(n[drawn], shares[drawn]).sum(axis=(1, 2))
-    means = (again[:, 2] - again[:, 0]) / np.maximum(again.sum(axis=1), 1)
-    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    total = counts.sum(axis=(0, 1))
-    return Interval(float((total[2] - total[0]) / total.sum()), float(low), float(high), len(values))
+    """Mean of values over the episodes of organizations with its interval, as of `residual.detect.metrics.bootstrap`."""
+    return Interval(*metrics.bootstrap(values), len(values))
 
 
 def found(outcome: Outcome, budget: int) -> list[bool]:
