@@ -36,7 +36,7 @@ def difference(
 
 
 def bootstrap(values: Sequence[dict[str, Ints]]) -> Interval:
-    """Mean of values over the episodes of organizations with its interval, as of `residual.detect.metrics.bootstrap`."""
+    """Mean of values over the episodes of organizations, with the interval of `residual.detect.metrics.bootstrap`."""
     return Interval(*metrics.bootstrap(values), len(values))
 
 
