@@ -160,6 +160,12 @@ def test_what_events_share_is_told_once() -> None:
     assert [row[1] for row in table.rows] == ["ada", "bo", "<b>"]
 
 
+def test_one_event_needs_no_table() -> None:
+    page = page_of(alert(evidence=(sign_in(),), count=1))
+    assert "1 event Date 2023-11-14 Time 22:13:20 Class Authentication" in text_of(page)
+    assert not page.select(".events")
+
+
 @pytest.mark.parametrize(
     "event", [{}, {"class_uid": [1], "time": "now", "user": "ada"}, {"class_uid": 900_001, "time": 10**30}]
 )

@@ -84,7 +84,7 @@ def timeline(signal: Signal) -> Timeline | None:
     )
     return Timeline(
         times=tuple(Tick(left(time), label) for time, label in _time_ticks(first, signal.end)),
-        values=tuple(Tick(top(tick), number(tick)) for tick in ticks),
+        values=tuple(Tick(top(tick), _short(tick)) for tick in ticks),
         past=tuple((left(one.end), top(of)) for one, of in zip(signal.past, past, strict=True)),
         band=(top(high), top(low) - top(high)),
         expected=top(expected),
@@ -94,6 +94,11 @@ def timeline(signal: Signal) -> Timeline | None:
         title=f"{measured(signal)}, beside what was before",
         sentences=sentences,
     )
+
+
+def _short(value: float) -> str:
+    """A number beside an axis, where there is little room."""
+    return number(value).replace(" million", "M").replace(" billion", "G").replace(" trillion", "T")
 
 
 def _value_ticks(low: float, high: float) -> Iterator[float]:

@@ -90,10 +90,11 @@ def second(time: int) -> str:
 
 
 def clock(begin: int, end: int) -> str:
-    """From a time to another, in UTC: "10:00 to 11:00", with the day of the end if it is another one."""
+    """From a time to another, in UTC: "10:00 to 11:00", or "10:00", with the day of the end if it is another one."""
     first, last = utc(begin), utc(end)
-    day = "" if first.date() == last.date() else f"{whole_day(end)}, "
-    return f"{first:%H:%M} to {day}{last:%H:%M}"
+    if first.date() != last.date():
+        return f"{first:%H:%M} to {whole_day(end)}, {last:%H:%M}"
+    return " to ".join(dict.fromkeys((f"{first:%H:%M}", f"{last:%H:%M}")))
 
 
 def span(begin: int, end: int) -> str:
