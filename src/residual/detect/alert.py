@@ -38,7 +38,8 @@ class Signal:
         expected: what was expected from the days before.
         spread: the standard deviation of that, in units of the value.
         rate: how many entities per day are expected to be as unusual as this for this detector: the smaller, the odder.
-        past: what was measured before in windows of the same entities in which they acted, by time.
+        past: what was measured before: of each day the highest window of the same entities, by time.
+        detail: what a detector has to say besides, such as which two values came together.
     """
 
     detector: str
@@ -50,6 +51,7 @@ class Signal:
     spread: float
     rate: float
     past: tuple[Observation, ...] = ()
+    detail: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,135 @@
+"""From the sights of a day to alerts within a budget: one per entity and day, and those that share events are one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import polars as pl
+
+from residual.detect.alert import Alert, Entity, Observation, Signal
+from residual.detect.firsts import firsts
+from residual.detect.stream import DAY, NETWORK
+
+MOST = 4  # times the budget: how many sights of a day are looked at
+SHARED = 0.5  # of a sight's events: with more of them in an episode it belongs to it
+EVENTS = 1000  # uids of an alert
+SHOWN = 6  # events of its evidence
+UNUSUAL = 1.0  # entities per day: what is rarer is told as a further signal
+_PLACES = {  # where values of the stream stand in an event; those of users and machines depend on the class
+    "address": "src_endpoint.ip", "endpoint type": "src_endpoint.type", "country": "src_endpoint.location.country",
+    "destination": "dst_endpoint.ip", "port": "dst_endpoint.port", "query": "query.hostname",
+    "operation": "api.operation", "program": "process.name", "system": "device.os.name", "service": "service.name",
+    "agent": "http_request.user_agent", "application": "actor.app_name", "sent": "traffic.bytes_out", "times": "count",
+}  # fmt: skip
+
+
+@dataclass
+class Episode:
+    """Sights of a day that belong together: rows of `SIGHTS` with `detector`, `class_uid` and `rate`, and their events."""
+
+    sights: list[dict[str, Any]]
+    events: set[int]
+    raised: int
+    entities: list[Entity] = field(default_factory=list)
+
+
+def ranked(sights: pl.DataFrame, most: int) -> pl.DataFrame:
+    """The oddest sight of each entity, the `most` oddest of them, from the oddest on."""
+    order = ["rate", "end", "kind", "entity", "detector"]
+    return sights.sort(order).unique(["kind", "entity"], keep="first", maintain_order=True).head(most)
+
+
+def episodes(sights: pl.DataFrame, around: pl.DataFrame, budget: int, threshold: float, day: int) -> list[Episode]:
+    """The `budget` oddest episodes of a day.
+
+    Args:
+        sights: of the day, of all detectors, as `SIGHTS` with `detector`, `class_uid` and `rate`.
+        around: events of the day and of the hours before, with their `row`.
+        budget: how many episodes there may be.
+        threshold: the rate below which a sight is raised when its window ends; others are at the end of the day.
+        day: in days since 1970.
+    """
+    found: list[Episode] = []
+    for sight in ranked(sights, MOST * budget).iter_rows(named=True):
+        same = sights.filter((pl.col("kind") == sight["kind"]) & (pl.col("entity") == sight["entity"]))
+        raised = same.filter(pl.col("rate") <= threshold)["end"].min()
+        rows = set(events_of(sight, around)["row"].to_list())
+        home = next((e for e in found if len(rows & e.events) > SHARED * len(rows)), None)
+        if home is None:
+            if len(found) == budget:
+                continue
+            home = Episode([], set(), (day + 1) * DAY)
+            found.append(home)
+        others = same.filter((pl.col("rate") < UNUSUAL) & (pl.col("detector") != sight["detector"]))
+        others = others.sort("rate", "end").unique("detector", keep="first", maintain_order=True)
+        home.sights += [sight, *others.iter_rows(named=True)]
+        home.events |= rows
+        home.raised = min(home.raised, int(raised) if raised is not None else home.raised)
+        for kind, value in ((sight["kind"], sight["entity"]), (sight["other_kind"], sight["other"])):
+            if kind is not None and Entity(kind, value) not in home.entities:
+                home.entities.append(Entity(kind, value))
+    return found
+
+
+def events_of(sight: dict[str, Any], around: pl.DataFrame) -> pl.DataFrame:
+    """The events that a sight is about."""
+    which = (pl.col("class_uid") == sight["class_uid"]) & (pl.col(sight["kind"]) == sight["entity"])
+    if sight["other_kind"] is not None:
+        which &= pl.col(sight["other_kind"]) == sight["other"]
+    return around.filter(which & pl.col("time").is_between(sight["begin"], sight["end"], closed="left"))
+
+
+def alert_of(
+    episode: Episode, around: pl.DataFrame, seen: pl.DataFrame, past: Sequence[tuple[Observation, ...]], day: int
+) -> Alert:
+    """An episode as an alert; `past` is that of each of its sights."""
+    events = around.filter(pl.col("row").is_in(sorted(episode.events)))
+    first = episode.sights[0]
+    name = "\0".join(map(str, (day, first["kind"], first["entity"], first["detector"])))
+    signals = [
+        Signal(
+            detector=s["detector"],
+            entities=tuple(
+                Entity(kind, value)
+                for kind, value in ((s["kind"], s["entity"]), (s["other_kind"], s["other"]))
+                if kind is not None
+            ),
+            begin=s["begin"], end=s["end"], value=s["value"], expected=s["expected"], spread=s["spread"],
+            rate=s["rate"], past=before, detail=s["detail"],
+        )
+        for s, before in zip(episode.sights, past, strict=True)
+    ]  # fmt: skip
+    half = SHOWN // 2
+    shown = events if events.height <= SHOWN else pl.concat([events.head(half), events.tail(half)])
+    return Alert(
+        uid=blake2b(name.encode(), digest_size=8).hexdigest(),
+        raised=episode.raised,
+        begin=int(events["time"][0]),
+        end=int(events["time"][-1]),
+        entities=tuple(episode.entities),
+        signals=tuple(sorted(signals, key=lambda signal: signal.rate)),
+        firsts=firsts(tuple(episode.entities), events, seen),
+        events=tuple(events["uid"].drop_nulls().head(EVENTS)),
+        count=events.height,
+        evidence=tuple(map(_nested, shown.iter_rows(named=True))),
+    )
+
+
+def _nested(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the stream as the event that it came from, as far as the stream kept it."""
+    event: dict[str, Any] = {
+        name: row[name] for name in ("class_uid", "time", "status_id", "activity_id") if row[name] is not None
+    }
+    user = "user" if row["class_uid"] // 1000 == 3 else "actor.user"
+    machine = "src_endpoint" if row["class_uid"] // 1000 == NETWORK else "device"
+    own = {"user": f"{user}.name", "user type": f"{user}.type", "machine": f"{machine}.hostname"}
+    for column, path in (_PLACES | own | {"uid": "metadata.uid"}).items():
+        if (value := row[column]) is None:
+            continue
+        *outer, last = path.split(".")
+        place = event
+        for step in outer:
+            place = place.setdefault(step, {})
+        place[last] = int(value) if column in ("port", "sent", "times") else value
+    return event

@@ -1,0 +1,236 @@
+"""From a folder of events to alerts, day by day: what `residual score` does. Told in part V.
+
+The model is what is remembered of the days before. A day is scored by the days before it, and then joins them, so there
+is nothing to fit beforehand; the first two weeks only learn. The alerts of a day are written before the memory of it,
+each whole or not at all: a run that is killed does that day again, to the same alerts, and goes on.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from tqdm import tqdm
+
+from residual.detect.alert import Alert, Observation
+from residual.detect.alerts import write_alerts
+from residual.detect.calibrate import LEAST, PAST, highest, rates
+from residual.detect.detectors import DETECTORS
+from residual.detect.episodes import alert_of, episodes, ranked
+from residual.detect.firsts import SEEN, remember
+from residual.detect.sights import KEPT, SIGHTS, Detector, Frames
+from residual.detect.stream import COLUMNS, DAY, HOUR, SCHEMA, by_day, every_day, with_machines
+from residual.ocsf.read import read
+from residual.storage import write_atomically
+
+VERSION = 1  # of a model
+LEARNING = 7  # days of which statistics are made before anything is scored
+RENEWED = 7  # days that set the threshold at which a sight is raised before its day is over
+TOLD = 50  # sights of a day whose rates are kept for that
+AROUND = 12  # hours before a day that its windows reach back to
+_CURRENT = "model.json"
+_NULLS = {"detector": pl.String, "day": pl.Int32, "score": pl.Float64}
+_RATES = {"day": pl.Int32, "rate": pl.Float64}
+_KNOWN = {"time": pl.Int64, "address": pl.String, "machine": pl.String}
+
+
+@dataclass
+class Memory:
+    """What is remembered of the days before `day`, which began with `start`; both in days since 1970."""
+
+    start: int
+    day: int
+    frames: dict[str, Frames] = field(default_factory=dict)
+    nulls: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_NULLS))
+    rates: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_RATES))
+    known: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_KNOWN))
+    recent: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SCHEMA))
+    seen: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SEEN))
+
+
+@dataclass
+class Summary:
+    """What a run did: days that were scored, alerts, days that only taught, and events that came too late."""
+
+    days: int = 0
+    alerts: int = 0
+    learned: int = 0
+    late: int = 0
+    rejected: int = 0
+
+
+def score(
+    events: Path, model: Path, out: Path, *, budget: int = 10, quarantine: Path | None = None, progress: bool = False
+) -> Summary:
+    """Score a folder of events, and write the alerts of each day to `out/YYYY-MM-DD.jsonl`.
+
+    Args:
+        events: a folder that `residual.ocsf.read` reads, or one file. Days that the model has are passed over.
+        model: folder of what is remembered; made where there is none.
+        out: folder of the alerts.
+        budget: alerts per day, in all.
+        quarantine: the file for events that are rejected, as of `read`.
+        progress: whether to show a bar.
+
+    Raises:
+        ValueError: for events that cannot be read, a budget below 1, or a model that is not whole or of another version.
+    """
+    if budget < 1:
+        raise ValueError(f"alerts per day must be at least 1, got {budget}")
+    memory = load(model)
+    table = read(events, columns=COLUMNS, quarantine=quarantine)
+    summary = Summary(rejected=table.summary.rows_quarantined)
+    model.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=model, prefix=".days.") as scratch:
+        done = None if memory is None else memory.day - 1
+        days, summary.late = by_day(table.events, Path(scratch, "days"), after=done)
+        if not days:
+            return summary
+        memory = memory or Memory(min(days), min(days))
+        for day, some in tqdm(
+            every_day(days, memory.day), total=max(days) + 1 - memory.day, unit="day", disable=not progress
+        ):
+            alerts, memory = advance(memory, some, budget)
+            if ready(memory):
+                write_alerts(out / f"{date(day)}.jsonl", alerts)
+                summary.days += 1
+                summary.alerts += len(alerts)
+            else:
+                summary.learned += 1
+            save(memory, model)
+    return summary
+
+
+def ready(memory: Memory) -> bool:
+    """Whether the last day was one of which something could be said."""
+    return memory.day - 1 - memory.start >= LEARNING + LEAST
+
+
+def advance(memory: Memory, events: pl.DataFrame, budget: int) -> tuple[list[Alert], Memory]:
+    """The alerts of the next day, and the memory after it. `events` are those of the day, as `stream.by_day` has them."""
+    day = memory.day
+    events, known = with_machines(events, memory.known)
+    sights, frames, nulls = [], {}, [memory.nulls.filter(pl.col("day") >= day - PAST)]
+    learned = day - memory.start >= LEARNING
+    for detector in DETECTORS:
+        found, frames[detector.name] = detector.advance(day, events, memory.frames.get(detector.name, {}))
+        if learned:
+            sights.append(_rated(found, detector, memory))
+            null = highest(found).select(
+                pl.lit(detector.name).alias("detector"), pl.lit(day, pl.Int32).alias("day"), "score"
+            )
+            nulls.append(null)
+    after = Memory(
+        start=memory.start, day=day + 1, frames=frames, nulls=pl.concat(nulls), rates=memory.rates, known=known,
+        recent=pl.concat([memory.recent, events]).filter(pl.col("time") >= (day + 1) * DAY - AROUND * HOUR),
+        seen=remember(memory.seen, events),
+    )  # fmt: skip
+    if not ready(after):
+        return [], after
+    every = pl.concat(sights)
+    around = pl.concat([memory.recent, events]).with_row_index("row")
+    threshold = _threshold(memory.rates, day, budget)
+    found = episodes(every, around, budget, threshold, day)
+    alerts = [alert_of(e, around, memory.seen, [_past(memory.frames, s) for s in e.sights], day) for e in found]
+    new = ranked(every, TOLD).select(pl.lit(day, pl.Int32).alias("day"), "rate")
+    after.rates = pl.concat([memory.rates.filter(pl.col("day") > day - RENEWED), new])
+    return alerts, after
+
+
+def date(day: int) -> str:
+    """A day since 1970, as YYYY-MM-DD."""
+    return datetime.fromtimestamp(day * DAY / 1000, UTC).strftime("%Y-%m-%d")
+
+
+def save(memory: Memory, model: Path) -> None:
+    """Write a memory beside the one before it, then say that it is the current one, then remove the one before."""
+    folder = model / f"day-{memory.day}"
+    shutil.rmtree(folder, ignore_errors=True)
+    names = {}
+    for number, (name, frame) in enumerate(_frames(memory)):
+        names[f"{number:03}.parquet"] = name
+        _write(frame, folder / f"{number:03}.parquet")
+    told = {"version": VERSION, "start": memory.start, "day": memory.day, "frames": names}
+    write_atomically(model / _CURRENT, json.dumps(told).encode())
+    for old in model.glob("day-*"):
+        if old != folder:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def load(model: Path) -> Memory | None:
+    """Read what `save` wrote; None where nothing is.
+
+    Raises:
+        ValueError: for a folder that is not whole, or of another version.
+    """
+    path = model / _CURRENT
+    if not path.exists():
+        return None
+    try:
+        told = json.loads(path.read_bytes())
+        version, start, day = told["version"], int(told["start"]), int(told["day"])
+        frames = {tuple(name): pl.read_parquet(model / f"day-{day}" / file) for file, name in told["frames"].items()}
+    except (ValueError, KeyError, TypeError, OSError, pl.exceptions.PolarsError) as error:
+        raise ValueError(f"{model}: expected a model as residual score writes it: {error}") from error
+    if version != VERSION:
+        raise ValueError(f"{model}: its model has version {version}, expected {VERSION}: score into a new folder")
+    memory = Memory(start, day)
+    for (owner, name), frame in frames.items():
+        if owner:
+            memory.frames.setdefault(owner, {})[name] = frame
+        else:
+            setattr(memory, name, frame)
+    return memory
+
+
+def _frames(memory: Memory) -> Iterator[tuple[tuple[str, str], pl.DataFrame]]:
+    for owner, frames in memory.frames.items():
+        yield from (((owner, name), frame) for name, frame in frames.items())
+    yield from ((("", name), getattr(memory, name)) for name in ("nulls", "rates", "known", "recent", "seen"))
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    from io import BytesIO
+
+    content = BytesIO()
+    frame.write_parquet(content, compression="lz4")
+    write_atomically(path, content.getvalue())
+
+
+def _rated(found: pl.DataFrame, detector: Detector, memory: Memory) -> pl.DataFrame:
+    """Sights with their `detector`, `class_uid`, and `rate`: infinite where there is not enough of the past."""
+    null = memory.nulls.filter((pl.col("detector") == detector.name) & (pl.col("day") >= memory.day - PAST))
+    days = min(memory.day - memory.start - LEARNING, PAST)
+    enough = days >= LEAST
+    rate = rates(found["score"].to_numpy(), null["score"].to_numpy(), days) if enough else np.full(len(found), np.inf)
+    return found.with_columns(
+        detector=pl.lit(detector.name),
+        class_uid=pl.lit(detector.class_uid, pl.Int32),
+        rate=pl.Series(rate, dtype=pl.Float64),
+    )
+
+
+def _threshold(rates: pl.DataFrame, day: int, budget: int) -> float:
+    """The rate that on the days before was undercut as often as there are alerts; none where too few are known."""
+    past = rates.filter(pl.col("day") > day - 1 - RENEWED)
+    days, ordered = past["day"].n_unique(), past["rate"].sort()
+    return float(ordered[days * budget]) if days and len(ordered) > days * budget else 0.0
+
+
+def _past(frames: dict[str, Frames], sight: dict[str, Any]) -> tuple[Observation, ...]:
+    """The highest window of each day before, of the entities of a sight, if its detector keeps that."""
+    usual = frames.get(sight["detector"], {}).get("usual")
+    if usual is None:
+        return ()
+    which = pl.col(sight["kind"]) == sight["entity"]
+    if sight["other_kind"] is not None:
+        which &= pl.col(sight["other_kind"]) == sight["other"]
+    days = usual.filter(which).sort("day").select("day", "most")
+    return tuple(Observation((day + 1) * DAY, value) for day, value in days.iter_rows())
