@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from residual.detect.alert import Alert, FirstTime, Signal
 from residual.ocsf.text import cut
 
-_DETECTOR = re.compile(r"(?P<what>.+?) of an? .+ in (?P<length>\d+ \w+)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999  # of the years 1 to 9999
 _DAYS_PER_MONTH, _DAYS_PER_YEAR = 30.4, 365.25
@@ -26,14 +25,19 @@ def subject(signal: Signal) -> str:
 
 def statement(signal: Signal) -> str:
     """What a signal measured, and what was expected: "41 failed sign-ins in 1 h, 2.1 expected"."""
-    return f"{measured(signal)}, {number(signal.expected)} expected"
+    expected = f"{number(signal.expected)} expected"
+    if signal.detail:
+        return f"{signal.detail}: seen {number(signal.value)} times before, {expected}"
+    return f"{number(signal.value)} {_noun(signal)} in {number((signal.end - signal.begin) / 3_600_000)} h, {expected}"
 
 
-def measured(signal: Signal) -> str:
-    """What a signal measured: "41 failed sign-ins in 1 h"; the whole name of a detector that is called otherwise."""
-    if found := _DETECTOR.fullmatch(signal.detector):
-        return f"{number(signal.value)} {found['what']} in {found['length']}"
-    return f"{signal.detector}: {number(signal.value)}"
+def _noun(signal: Signal) -> str:
+    """What a detector counts of an entity that is named beside it: its name without "of a user", or with "it"."""
+    noun, _, rest = signal.detector.partition(" of a")
+    kinds = "|".join(re.escape(entity.kind) for entity in signal.entities)
+    return (
+        noun if rest and noun else re.sub(rf"\ban? (?:{kinds})\b", "it", signal.detector) if kinds else signal.detector
+    )
 
 
 def new_for(first: FirstTime) -> str:
