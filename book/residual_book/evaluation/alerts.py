@@ -51,15 +51,17 @@ def in_time(scored: pl.DataFrame, budget: int, days: Sequence[int] = TEST) -> pl
     """The alerts that are raised as the day goes, with a threshold from the past only, renewed each midnight.
 
     It is the score that was exceeded `budget` times a day on average in the seven days before, where an entity counts
-    once per day. An entity's first window above it is its alert of that day.
+    once per day. An entity's first window above it is its alert of that day. A day before which nothing was scored has
+    no alerts.
     """
     scored = checked(scored)
     highest = _once(scored).select("day", "score")
     alerts = []
     for day in days:
-        past = highest.filter(pl.col("day").is_between(day - PAST, day - 1))["score"].sort(descending=True)
-        threshold = past[PAST * budget] if len(past) > PAST * budget else float("-inf")
-        above = scored.filter((pl.col("day") == day) & (pl.col("score") > threshold))
+        past = highest.filter(pl.col("day").is_between(day - PAST, day - 1))
+        before, ordered = past["day"].n_unique(), past["score"].sort(descending=True)
+        threshold = ordered[before * budget] if len(ordered) > before * budget else float("-inf")
+        above = scored.filter((pl.col("day") == day) & (pl.col("score") > threshold) & (before > 0))
         alerts.append(above.sort("end", "score", descending=[False, True]).unique(_ENTITY, keep="first"))
     return pl.concat(alerts)
 

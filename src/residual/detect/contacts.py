@@ -1,4 +1,4 @@
-"""A machine that begins to contact a host and goes on in the same manner, while no other does: what a beacon looks like.
+"""A machine that begins to contact a host and goes on in the same manner, while no other does: a beacon, perhaps.
 
 Payloads of people's work vary, those of a program that reports home hardly do; and a new program of the organization
 begins on several machines at once. So contacts of the last twelve hours count the more, the larger their share of all

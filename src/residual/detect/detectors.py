@@ -26,7 +26,10 @@ DETECTORS: tuple[Detector, ...] = (
     Contacts("steady new contacts of a machine to a host", TRAFFIC, ("machine", "destination")),
     Order("order of a user's calls", CALL, ("user",), "operation"),
     Together("user and address of a call", CALL, ("user",), (("user", "address"),)),
-    Together("values of a sign-in", SIGN_IN, ("user",), _pairs("service", "second factor", "user type", "country", "scope")),
+    Together(
+        "values of a sign-in", SIGN_IN, ("user",),
+        _pairs("service", "second factor", "user type", "country", "scope"),
+    ),
     Together(
         "values of a connection", TRAFFIC, ("address",),
         (*_pairs("endpoint type", "port", "scope to"), ("destination", "port"), ("endpoint type", "destination")),

@@ -26,7 +26,7 @@ _PLACES = {  # where values of the stream stand in an event; those of users and 
 
 @dataclass
 class Episode:
-    """Sights of a day that belong together: rows of `SIGHTS` with `detector`, `class_uid` and `rate`, and their events."""
+    """Sights of a day that belong together, rows as `episodes` takes them; and the rows of their events."""
 
     sights: list[dict[str, Any]]
     events: set[int]
@@ -53,7 +53,7 @@ def episodes(sights: pl.DataFrame, around: pl.DataFrame, budget: int, threshold:
     found: list[Episode] = []
     for sight in ranked(sights, MOST * budget).iter_rows(named=True):
         same = sights.filter((pl.col("kind") == sight["kind"]) & (pl.col("entity") == sight["entity"]))
-        raised = same.filter(pl.col("rate") <= threshold)["end"].min()
+        ends = same.filter(pl.col("rate") <= threshold)["end"].to_list()
         rows = set(events_of(sight, around)["row"].to_list())
         home = next((e for e in found if len(rows & e.events) > SHARED * len(rows)), None)
         if home is None:
@@ -65,7 +65,7 @@ def episodes(sights: pl.DataFrame, around: pl.DataFrame, budget: int, threshold:
         others = others.sort("rate", "end").unique("detector", keep="first", maintain_order=True)
         home.sights += [sight, *others.iter_rows(named=True)]
         home.events |= rows
-        home.raised = min(home.raised, int(raised) if raised is not None else home.raised)
+        home.raised = min([home.raised, *ends])
         for kind, value in ((sight["kind"], sight["entity"]), (sight["other_kind"], sight["other"])):
             if kind is not None and Entity(kind, value) not in home.entities:
                 home.entities.append(Entity(kind, value))

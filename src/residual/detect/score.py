@@ -8,7 +8,7 @@ each whole or not at all: a run that is killed does that day again, to the same 
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from residual.detect.calibrate import LEAST, PAST, highest, rates
 from residual.detect.detectors import DETECTORS
 from residual.detect.episodes import alert_of, episodes, ranked
 from residual.detect.firsts import SEEN, remember
-from residual.detect.sights import KEPT, SIGHTS, Detector, Frames
+from residual.detect.sights import SIGHTS, Detector, Frames
 from residual.detect.stream import COLUMNS, DAY, HOUR, SCHEMA, by_day, every_day, with_machines
 from residual.ocsf.read import read
 from residual.storage import write_atomically
@@ -79,7 +79,7 @@ def score(
         progress: whether to show a bar.
 
     Raises:
-        ValueError: for events that cannot be read, a budget below 1, or a model that is not whole or of another version.
+        ValueError: for events that cannot be read, a budget below 1, or a model that is damaged or of another version.
     """
     if budget < 1:
         raise ValueError(f"alerts per day must be at least 1, got {budget}")
@@ -94,10 +94,10 @@ def score(
         if not days:
             return summary
         memory = memory or Memory(min(days), min(days))
-        for day, some in tqdm(
+        for day, today in tqdm(
             every_day(days, memory.day), total=max(days) + 1 - memory.day, unit="day", disable=not progress
         ):
-            alerts, memory = advance(memory, some, budget)
+            alerts, memory = advance(memory, today, budget)
             if ready(memory):
                 write_alerts(out / f"{date(day)}.jsonl", alerts)
                 summary.days += 1
@@ -114,7 +114,23 @@ def ready(memory: Memory) -> bool:
 
 
 def advance(memory: Memory, events: pl.DataFrame, budget: int) -> tuple[list[Alert], Memory]:
-    """The alerts of the next day, and the memory after it. `events` are those of the day, as `stream.by_day` has them."""
+    """The alerts of the next day, out of its events as `stream.by_day` has them, and the memory after it."""
+    sights, after = look(memory, events)
+    if not sights.height:
+        return [], after
+    day = memory.day
+    around = pl.concat([memory.recent, with_machines(events, memory.known)[0]]).with_row_index("row")
+    some = episodes(sights, around, budget, _threshold(memory.rates, day, budget), day)
+    return [alert_of(e, around, memory.seen, [_past(memory.frames, s) for s in e.sights], day) for e in some], after
+
+
+def look(memory: Memory, events: pl.DataFrame) -> tuple[pl.DataFrame, Memory]:
+    """What detectors see on the next day, and the memory after it.
+
+    Returns:
+        Sights as `sights.SIGHTS`, with `detector`, `class_uid` and `rate` (entities per day that are as odd); none in
+        the first two weeks.
+    """
     day = memory.day
     events, known = with_machines(events, memory.known)
     sights, frames, nulls = [], {}, [memory.nulls.filter(pl.col("day") >= day - PAST)]
@@ -132,16 +148,12 @@ def advance(memory: Memory, events: pl.DataFrame, budget: int) -> tuple[list[Ale
         recent=pl.concat([memory.recent, events]).filter(pl.col("time") >= (day + 1) * DAY - AROUND * HOUR),
         seen=remember(memory.seen, events),
     )  # fmt: skip
+    every = pl.concat([*sights, _rated(pl.DataFrame(schema=SIGHTS), DETECTORS[0], memory)])
     if not ready(after):
-        return [], after
-    every = pl.concat(sights)
-    around = pl.concat([memory.recent, events]).with_row_index("row")
-    threshold = _threshold(memory.rates, day, budget)
-    found = episodes(every, around, budget, threshold, day)
-    alerts = [alert_of(e, around, memory.seen, [_past(memory.frames, s) for s in e.sights], day) for e in found]
+        return every.clear(), after
     new = ranked(every, TOLD).select(pl.lit(day, pl.Int32).alias("day"), "rate")
     after.rates = pl.concat([memory.rates.filter(pl.col("day") > day - RENEWED), new])
-    return alerts, after
+    return every, after
 
 
 def date(day: int) -> str:

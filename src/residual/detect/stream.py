@@ -65,7 +65,7 @@ def by_day(events: pl.LazyFrame, folder: Path, *, after: int | None = None) -> t
     parts: dict[int, list[Path]] = {}
     late = 0
     for number, some in enumerate(events.collect_batches(chunk_size=1 << 16)):
-        narrow = _narrow(some).with_columns(day=pl.col("time") // DAY)
+        narrow = narrowed(some).with_columns(day=pl.col("time") // DAY)
         if after is not None:
             late += narrow.filter(pl.col("day") <= after).height
             narrow = narrow.filter(pl.col("day") > after)
@@ -102,13 +102,14 @@ def with_machines(events: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFra
     last = known.rename({"machine": "last"})
     joined = events.join_asof(last, on="time", by="address", tolerance=MEMORY, check_sortedness=False)
     machine = pl.when(network).then(pl.coalesce("machine", "last")).otherwise("machine")
-    end = known["time"].max()
-    recent = known.filter(pl.col("time") > end - MEMORY) if end is not None else known
-    return joined.with_columns(machine=machine).drop("last"), recent
+    recent = known.filter(pl.col("time") > pl.col("time").max() - MEMORY)
+    return joined.with_columns(machine=machine).select(list(SCHEMA)), recent
 
 
-def _narrow(events: pl.DataFrame) -> pl.DataFrame:
-    """The columns of `SCHEMA` out of those of OCSF."""
+def narrowed(events: pl.DataFrame) -> pl.DataFrame:
+    """The columns of `SCHEMA` out of those of OCSF, dotted, of which some may be missing."""
+    missing = [name for name in COLUMNS if name not in events.columns]
+    events = events.with_columns(pl.lit(None).alias(name) for name in missing)
 
     def text(*paths: str) -> pl.Expr:
         return pl.coalesce([pl.col(path).cast(pl.String) for path in paths])
@@ -118,7 +119,7 @@ def _narrow(events: pl.DataFrame) -> pl.DataFrame:
     columns = {name: text(*paths) for name, paths in _PATHS.items()}
     columns |= {
         "machine": machine,
-        "domain": pl.col("query.hostname").str.replace(r"^[^.]+\.", ""),  # what follows the first label
+        "domain": text("query.hostname").str.replace(r"^[^.]+\.", ""),  # what follows the first label
         "query": text("query.hostname"),
         "uid": pl.col(UID).cast(pl.String),
         **{name: pl.col(path).cast(pl.Float64) for name, path in NUMBERS.items()},
@@ -126,7 +127,8 @@ def _narrow(events: pl.DataFrame) -> pl.DataFrame:
     table = events.select(
         *(pl.col(name).cast(SCHEMA[name]) for name in ("class_uid", "time", "status_id", "activity_id")), **columns
     )
-    return table.with_columns(scope=_scope(table["address"]), **{"scope to": _scope(table["destination"])})
+    scopes = {"scope": _scope(table["address"]), "scope to": _scope(table["destination"])}
+    return table.with_columns(**scopes).select(list(SCHEMA))
 
 
 def _scope(addresses: pl.Series) -> pl.Series:

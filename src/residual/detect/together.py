@@ -57,10 +57,12 @@ class Together:
             odd.append(
                 table.drop_nulls([who, a, b])
                 .filter(pl.col("together") <= SELDOM)
-                .select(who, "hour", score=score, value="together", expected=expected, spread=expected.sqrt(), detail=detail)
+                .select(
+                    who, "hour", score=score, value="together", expected=expected, spread=expected.sqrt(), detail=detail
+                )
                 .sort("score", "detail", descending=[True, False])
                 .unique([who, "hour"], keep="first")
-            )  # fmt: skip
+            )
             table = table.drop("together")
         most = pl.concat(odd).sort("score", "detail", descending=[True, False]).unique([who, "hour"], keep="first")
         known = most.join(first, on=who).filter(pl.col("hour") >= pl.col("since") + SETTLING)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from residual_book.part3.bar.histories import before, flag, gap, histories, hour_of, is_new, joined, window
-from residual_book.part3.bar.sequences import hours, orders
+from residual_book.evaluation.rivals.histories import before, flag, gap, histories, hour_of, is_new, joined, window
+from residual_book.evaluation.rivals.sequences import hours, orders
 
 Events = Mapping[str, pl.DataFrame]
 COLUMNS = {
