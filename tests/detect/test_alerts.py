@@ -153,7 +153,7 @@ def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rate", "words"),
     [
-        (0.0, "less than once in 100 years"), (1 / 1100, "once in 3 years"), (0.01, "once in 3 months"),
+        (0.0, "less than once per year"), (1 / 500, "less than once per year"), (0.01, "once in 3 months"),
         (0.025, "once in 40 days"), (0.6, "once in 2 days"), (1.0, "once per day"), (2.5, "2.5 times per day"),
     ],
 )  # fmt: skip
@@ -174,7 +174,7 @@ def test_titles_are_one_short_line() -> None:
         ),
         (
             {"detector": "values of a sign-in", "detail": "service vpn with country NZ", "value": 0.0},
-            "Address 10.1.2.3: service vpn with country NZ: seen 0 times before, 2.1 expected",
+            "Address 10.1.2.3: service vpn with country NZ: never seen before, 2.1 expected",
         ),
     ):
         assert title(alert(signals=(signal(**changes),))) == expected

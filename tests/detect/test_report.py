@@ -49,7 +49,7 @@ def test_an_alert_is_told_whole() -> None:
         "Of today", "1 alert of 14 November 2023, at most 10 per day.", "Tuesday, 14 November 2023",
         "14 November 2023, 22:00 to 22:59", "Address 10.1.2.3 41 failed sign-ins in 1 h, 2.1 expected", "Also user ada",
         "2.1 ± 1.4", "once in 40 days", "src_endpoint.ip 10.1.2.3 , new in the whole organization",
-        "5 of 41 events", "Class Authentication", "Activity Logon", "Status Success", "22:13:20",
+        "5 of 41 events", "Class Authentication", "Activity Logon", "Status Success", "Time 22:13:20 , 22:14:20",
         'residual verdict alert-0 benign --why "..."',
     ):  # fmt: skip
         assert part in text
@@ -78,6 +78,13 @@ def test_days_come_in_order_and_the_oddest_of_a_day_first() -> None:
         assert page.find(id=str(link["href"]).removeprefix("#"))
 
 
+def test_what_is_raised_at_midnight_is_of_the_day_that_is_over() -> None:
+    midnight = NOW // DAY * DAY
+    page = page_of(alert(0, raised=midnight), alert(1, raised=midnight + 1))
+    assert len(page.select("h2.day")) == 2
+    assert "from 13 November 2023 to 14 November 2023" in text_of(page)
+
+
 def test_no_alerts_are_a_page_too() -> None:
     assert "There are no alerts." in text_of(page_of())
 
@@ -92,7 +99,7 @@ def test_very_many_alerts() -> None:
 
 
 def test_what_is_not_shown_is_counted() -> None:
-    events = tuple(sign_in(n * 1000) for n in range(50))
+    events = tuple(sign_in(n * 1000, user={"name": f"u{n}"}) for n in range(50))
     page = page_of(alert(signals=tuple(signal(rate=n + 1.0) for n in range(9)), evidence=events, count=1234))
     assert len(page.select(".events tbody tr")) == MOST_EVENTS
     assert f"{MOST_EVENTS} of 1,234 events" in text_of(page)
@@ -163,7 +170,10 @@ def test_what_events_share_is_told_once() -> None:
     assert [row[1] for row in table.rows] == ["ada", "bo", "<b>"]
 
 
-def test_one_event_needs_no_table() -> None:
+def test_few_differences_need_no_table() -> None:
+    page = page_of(alert(evidence=(sign_in(), sign_in(60_000)), count=2))
+    assert "Time 22:13:20 , 22:14:20" in text_of(page)
+    assert not page.select(".events")
     page = page_of(alert(evidence=(sign_in(),), count=1))
     assert "1 event Date 2023-11-14 Time 22:13:20 Class Authentication" in text_of(page)
     assert not page.select(".events")

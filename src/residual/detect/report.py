@@ -33,9 +33,14 @@ def report(alerts: Iterable[Alert], *, title: str = "Alerts", budget: int | None
         title: of the page.
         budget: how many alerts per day were allowed, in all; None if there was no limit.
     """
-    ordered = sorted(alerts, key=lambda alert: (alert.raised // DAY, alert.rate, alert.uid))
-    days = [(day * DAY, list(some)) for day, some in groupby(ordered, lambda alert: alert.raised // DAY)]
+    ordered = sorted(alerts, key=lambda alert: (_day(alert), alert.rate, alert.uid))
+    days = [(day * DAY, list(some)) for day, some in groupby(ordered, _day)]
     return _template().render(heading=title, budget=budget, alerts=ordered, days=days)
+
+
+def _day(alert: Alert) -> int:
+    """The day on which an alert was raised, since 1970. What is raised at midnight is of the day that is over."""
+    return (alert.raised - 1) // DAY
 
 
 def _on_shell(uid: str) -> Markup:

@@ -27,7 +27,8 @@ def statement(signal: Signal) -> str:
     """What a signal measured, and what was expected: "41 failed sign-ins in 1 h, 2.1 expected"."""
     expected = f"{number(signal.expected)} expected"
     if signal.detail:
-        return f"{signal.detail}: seen {number(signal.value)} times before, {expected}"
+        times = {0: "never seen", 1: "seen once"}.get(int(signal.value), f"seen {number(signal.value)} times")
+        return f"{signal.detail}: {times} before, {expected}"
     return f"{number(signal.value)} {_noun(signal)} in {number((signal.end - signal.begin) / 3_600_000)} h, {expected}"
 
 
@@ -62,19 +63,20 @@ def number(value: float) -> str:
 
 
 def often(rate: float) -> str:
-    """How often something happens that is expected `rate` times per day: "3 times per day", "once in 40 days"."""
+    """How often something happens that is expected `rate` times per day: "3 times per day", "once in 40 days".
+
+    What is expected less than once per year is not told more exactly: no past here is long enough.
+    """
     if rate >= 1.5:
         return f"{number(rate)} times per day"
     if rate > 1 / 1.5:
         return "once per day"
-    if rate * 100 * _DAYS_PER_YEAR < 1:
-        return "less than once in 100 years"
+    if rate * _DAYS_PER_YEAR < 1:
+        return "less than once per year"
     days = 1 / rate
     if days < 2 * _DAYS_PER_MONTH:
         return f"once in {days:.0f} days"
-    if days < 2 * _DAYS_PER_YEAR:
-        return f"once in {days / _DAYS_PER_MONTH:.0f} months"
-    return f"once in {days / _DAYS_PER_YEAR:.0f} years"
+    return f"once in {days / _DAYS_PER_MONTH:.0f} months"
 
 
 def whole_day(time: int) -> str:
