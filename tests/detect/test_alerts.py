@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from findings import ALERTS, NOW, alert, signal
+from findings import ALERTS, HOUR, NOW, alert, signal
 from hypothesis import given
 from sign_ins import sign_in, write_lines
 
@@ -34,9 +34,12 @@ def test_a_finding_says_in_ocsf_what_an_alert_says() -> None:
     assert [(one["type_id"], one["value"]) for one in finding["observables"]] == [(2, "10.1.2.3"), (4, "ada")]
     (analysis,) = finding["anomaly_analyses"]
     assert analysis["anomalies"][0]["observations"][0]["value"] == "41"
-    assert [one["observations"][0]["value"] for one in analysis["baselines"]] == ["2.125", "1.4", "0.025", "0"]
+    assert [one["observations"][0]["value"] for one in analysis["baselines"]] == ["2.125", "1.4", "0.025", "4"]
     assert finding["evidences"][0]["src_endpoint"] == {"ip": "10.1.2.3"}
     assert "src_endpoint" not in finding["evidences"][0]["data"]
+    assert "observed_pattern" not in analysis["anomalies"][0]
+    (analysis,) = to_ocsf(alert(signals=(signal(detail="a before b"),)))["anomaly_analyses"]
+    assert analysis["anomalies"][0]["observed_pattern"] == "a before b"
     assert not {"attacks", "risk_score", "confidence_score"} & finding.keys()
 
 
@@ -150,7 +153,7 @@ def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rate", "words"),
     [
-        (0.0, "less than once in 100 years"), (1 / 1100, "once in 3 years"), (0.01, "once in 3 months"),
+        (0.0, "less than once per year"), (1 / 500, "less than once per year"), (0.01, "once in 3 months"),
         (0.025, "once in 40 days"), (0.6, "once in 2 days"), (1.0, "once per day"), (2.5, "2.5 times per day"),
     ],
 )  # fmt: skip
@@ -160,10 +163,21 @@ def test_how_often_in_words(rate: float, words: str) -> None:
 
 def test_titles_are_one_short_line() -> None:
     pair = (Entity("machine", "ws-12"), Entity("destination", "10.0.0.9"))
-    bytes_out = signal(detector="bytes sent of a pair in 4 h", entities=pair, value=3.21e9, expected=41_234.5)
-    assert title(alert(signals=(bytes_out,))) == (
-        "Machine ws-12 and destination 10.0.0.9: 3.21 billion bytes sent in 4 h, 41,200 expected"
-    )
+    for changes, expected in (
+        (
+            {"detector": "bytes of a machine to a host", "entities": pair, "value": 3.21e9, "expected": 41_234.5},
+            "Machine ws-12 and destination 10.0.0.9: 3.21 billion bytes in 1 h, 41,200 expected",
+        ),
+        (
+            {"detector": "users who sign in from an address", "value": 9.0, "end": NOW + 4 * HOUR},
+            "Address 10.1.2.3: 9 users who sign in from it in 4 h, 2.1 expected",
+        ),
+        (
+            {"detector": "values of a sign-in", "detail": "service vpn with country NZ", "value": 0.0},
+            "Address 10.1.2.3: service vpn with country NZ: never seen before, 2.1 expected",
+        ),
+    ):
+        assert title(alert(signals=(signal(**changes),))) == expected
     hostile = signal(detector="odd\u202e\n" * 3000, entities=(Entity("user\n", "x" * 10_000),))
     shown = to_ocsf(alert(signals=(hostile,)))["finding_info"]["title"]
     assert len(shown) < 2000

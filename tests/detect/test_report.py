@@ -7,7 +7,7 @@ from typing import Any
 import browser as finder
 import pytest
 from bs4 import BeautifulSoup
-from findings import ADA, ADDRESS, ALERTS, HOUR, NOW, alert, signal
+from findings import ADA, ADDRESS, ALERTS, DAY, HOUR, NOW, alert, signal
 from hypothesis import given, settings
 from playwright.sync_api import Browser, sync_playwright
 from sign_ins import sign_in
@@ -17,7 +17,6 @@ from residual.detect.evidence import event_table
 from residual.detect.report import MOST_EVENTS, MOST_SIGNALS, report
 from residual.detect.timeline import timeline
 
-DAY = 24 * HOUR
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 HOSTILE = [
     "<script>alert(1)</script>", "\"><img src=x onerror='alert(1)'>", "' onmouseover=alert(1) x='", "</title></svg>",
@@ -39,7 +38,7 @@ def hostile(number: int, text: str) -> Alert:
     entities = (Entity(text, text), ADDRESS)
     return alert(
         number, uid=text, entities=entities, firsts=(FirstTime(text, text, text),), evidence=(event, sign_in()),
-        signals=(signal(detector=text, entities=entities[:1]), signal()),
+        signals=(signal(detector=text, entities=entities[:1]), signal(detail=text)),
         verdict=Verdict("unsure", text, text, NOW) if number % 2 else None,
     )  # fmt: skip
 
@@ -50,7 +49,7 @@ def test_an_alert_is_told_whole() -> None:
         "Of today", "1 alert of 14 November 2023, at most 10 per day.", "Tuesday, 14 November 2023",
         "14 November 2023, 22:00 to 22:59", "Address 10.1.2.3 41 failed sign-ins in 1 h, 2.1 expected", "Also user ada",
         "2.1 ± 1.4", "once in 40 days", "src_endpoint.ip 10.1.2.3 , new in the whole organization",
-        "The first 5 of 41 events", "Class Authentication", "Activity Logon", "Status Success", "22:13:20",
+        "5 of 41 events", "Class Authentication", "Activity Logon", "Status Success", "Time 22:13:20 , 22:14:20",
         'residual verdict alert-0 benign --why "..."',
     ):  # fmt: skip
         assert part in text
@@ -73,10 +72,17 @@ def test_days_come_in_order_and_the_oddest_of_a_day_first() -> None:
         "Tuesday, 14 November 2023",
     ]
     assert [link.get_text() for link in page.select(".contents a .what")] == [
-        f"d{n}: 41, 2.1 expected" for n in (2, 1, 0)
+        f"41 d{n} in 1 h, 2.1 expected" for n in (2, 1, 0)
     ]
     for link in page.select("a"):
         assert page.find(id=str(link["href"]).removeprefix("#"))
+
+
+def test_what_is_raised_at_midnight_is_of_the_day_that_is_over() -> None:
+    midnight = NOW // DAY * DAY
+    page = page_of(alert(0, raised=midnight), alert(1, raised=midnight + 1))
+    assert len(page.select("h2.day")) == 2
+    assert "from 13 November 2023 to 14 November 2023" in text_of(page)
 
 
 def test_no_alerts_are_a_page_too() -> None:
@@ -93,10 +99,11 @@ def test_very_many_alerts() -> None:
 
 
 def test_what_is_not_shown_is_counted() -> None:
-    events = tuple(sign_in(n * 1000) for n in range(50))
+    events = tuple(sign_in(n * 1000, user={"name": f"u{n}"}) for n in range(50))
     page = page_of(alert(signals=tuple(signal(rate=n + 1.0) for n in range(9)), evidence=events, count=1234))
     assert len(page.select(".events tbody tr")) == MOST_EVENTS
-    assert f"The first {MOST_EVENTS} of 1,234 events" in text_of(page)
+    assert f"{MOST_EVENTS} of 1,234 events" in text_of(page)
+    assert page.select(".events tbody tr")[-1].get_text(" ").split()[0] == "22:14:09"  # the last of them
     assert len(page.select(".signals tbody tr")) == MOST_SIGNALS
     assert "And 3 less odd." in text_of(page)
     assert "41 events, not kept here" in text_of(page_of(alert(evidence=())))
@@ -126,10 +133,14 @@ def test_any_alert_makes_a_page(any_alert: Alert) -> None:
     assert len(page_of(any_alert).select("article")) == 1
 
 
-def test_a_signal_without_a_past_says_so() -> None:
+def test_the_picture_is_of_the_oddest_signal_with_a_past() -> None:
     page = page_of(alert(signals=(signal(past=()),)))
-    assert "Nothing was measured of this before." in text_of(page)
     assert not page.select("svg")
+    page = page_of(alert(signals=(signal(past=(), detail="never so"), signal(value=7.0))))
+    assert len(page.select("svg")) == 1
+    assert [tag.get_text() for tag in page.select(".plot .now")] == ["7"]
+    assert "never so" in text_of(page)
+    assert text_of(page.figcaption).startswith("failed sign-ins of an address this alert")
 
 
 def test_the_picture_is_inside_its_frame_and_told_in_words() -> None:
@@ -148,7 +159,7 @@ def test_the_picture_is_inside_its_frame_and_told_in_words() -> None:
 
 
 def test_one_window_before_leaves_that_of_the_alert_narrow() -> None:
-    picture = timeline(signal(past=(Observation(NOW, 1.0),)))
+    picture = timeline(signal(past=(Observation(NOW, 1.0),), end=NOW + 12 * HOUR))
     assert picture is not None
     assert picture.window[1] < 15
 
@@ -158,6 +169,15 @@ def test_what_events_share_is_told_once() -> None:
     assert table.columns == ("Time", "User")
     assert table.common["Class"] == "Authentication"
     assert [row[1] for row in table.rows] == ["ada", "bo", "<b>"]
+
+
+def test_few_differences_need_no_table() -> None:
+    page = page_of(alert(evidence=(sign_in(), sign_in(60_000)), count=2))
+    assert "Time 22:13:20 , 22:14:20" in text_of(page)
+    assert not page.select(".events")
+    page = page_of(alert(evidence=(sign_in(),), count=1))
+    assert "1 event Date 2023-11-14 Time 22:13:20 Class Authentication" in text_of(page)
+    assert not page.select(".events")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from sign_ins import TIME, sign_in
 from residual.detect.alert import Alert, Entity, FirstTime, Observation, Signal, Verdict
 
 HOUR = 3_600_000
+DAY = 24 * HOUR
 NOW = TIME - TIME % HOUR
 ADDRESS, ADA = Entity("address", "10.1.2.3"), Entity("user", "ada")
 
@@ -19,7 +20,7 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 ENTITIES = st.builds(Entity, st.sampled_from(["user", "address", "machine", "domain"]) | TEXTS, TEXTS)
 SIGNALS = st.builds(
     Signal, TEXTS, st.lists(ENTITIES, max_size=2).map(tuple), TIMES, TIMES, NUMBERS, NUMBERS, NUMBERS, NUMBERS,
-    st.lists(st.builds(Observation, TIMES, NUMBERS), max_size=3).map(tuple),
+    st.lists(st.builds(Observation, TIMES, NUMBERS), max_size=3).map(tuple), TEXTS,
 )  # fmt: skip
 VERDICTS = st.builds(
     Verdict, st.sampled_from(["true", "benign", "unsure"]), TEXTS, st.none() | TEXTS, st.none() | TIMES
@@ -43,10 +44,10 @@ ALERTS = st.builds(
 
 def signal(**changes: Any) -> Signal:
     """41 failed sign-ins of an address in an hour."""
-    past = tuple(Observation(NOW - n * 5 * HOUR, float(n % 5)) for n in range(40, 0, -1))
+    past = tuple(Observation((NOW // DAY - n) * DAY, float(n % 5)) for n in range(14, -1, -1))
     return Signal(
         **{
-            "detector": "failed sign-ins of an address in 1 h", "entities": (ADDRESS,), "begin": NOW, "end": NOW + HOUR,
+            "detector": "failed sign-ins of an address", "entities": (ADDRESS,), "begin": NOW, "end": NOW + HOUR,
             "value": 41.0, "expected": 2.125, "spread": 1.4, "rate": 0.025, "past": past,
         } | changes
     )  # fmt: skip

@@ -173,9 +173,10 @@ def _analysis(signal: Signal) -> dict[str, Any]:
     if signal.past:
         past = ({"value": _text(one.value), "timespan": {"end_time": one.end}} for one in signal.past)
         baselines.append(observed(PAST, *past))
+    measured = observed(MEASURED, {"value": _text(signal.value), "timespan": window})
     return {
         "analysis_targets": [{"name": entity.value, "type": entity.kind} for entity in signal.entities],
-        "anomalies": [observed(MEASURED, {"value": _text(signal.value), "timespan": window})],
+        "anomalies": [measured | ({"observed_pattern": signal.detail} if signal.detail else {})],
         "baselines": baselines,
     }
 

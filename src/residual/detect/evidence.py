@@ -38,7 +38,7 @@ def event_table(events: Sequence[Mapping[str, Any]]) -> EventTable:
     """The table of events as OCSF has them, nested. A column that is empty in all is left out."""
     cells = [_cells(event) for event in events]
     names = [name for name in cells[0] if any(row[name] for row in cells)] if cells else []
-    same = {name for name in names if len(cells) > 1 and len({row[name] for row in cells}) == 1}
+    same = {name for name in names if len({row[name] for row in cells}) == 1}
     columns = tuple(name for name in names if name not in same)
     return EventTable(
         common={name: cells[0][name] for name in names if name in same},

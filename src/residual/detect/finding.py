@@ -95,6 +95,7 @@ def _signal(analysis: _Part) -> Signal:
         spread=_number(spread),
         rate=_number(rate),
         past=tuple(Observation(int(one["timespan"]["end_time"]), _number(one)) for one in past),
+        detail=analysis["anomalies"][0].get("observed_pattern", ""),
     )
 
 

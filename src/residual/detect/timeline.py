@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from residual.detect.alert import Signal
-from residual.detect.words import measured, number, span, utc, whole_day
+from residual.detect.words import number, span, statement, utc, whole_day
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -34,7 +34,7 @@ class Timeline:
     Attributes:
         times: labels of the horizontal axis.
         values: labels of the vertical axis.
-        past: the left and top of each measurement before.
+        past: left and top of each measurement before, in the middle of its day.
         band: top and height of what was expected, give or take two standard deviations.
         expected: top of what was expected.
         window: left and width of the window of the alert.
@@ -66,7 +66,7 @@ def timeline(signal: Signal) -> Timeline | None:
     ticks = list(_value_ticks(min(0.0, value, *past), max(value, high, *past)))
     floor, ceiling = ticks[0], max(ticks[-1], value, high, *past)
     low = max(low, floor)
-    first = min(signal.begin - _SHORTEST * (signal.end - signal.begin), *(one.end for one in signal.past))
+    first = min(signal.begin - _SHORTEST * (signal.end - signal.begin), *(one.end - DAY for one in signal.past))
     length = max(signal.end - first, 1)
 
     def left(time: float) -> float:
@@ -77,23 +77,28 @@ def timeline(signal: Signal) -> Timeline | None:
 
     times = sorted(one.end for one in signal.past)
     sentences = (
-        f"{len(past):,} earlier windows, {whole_day(times[0])} to {whole_day(times[-1])}:"
-        f" {number(min(past))} to {number(max(past))}.",
+        f"{len(past):,} days before it, {whole_day(times[0] - DAY)} to {whole_day(times[-1] - DAY)}:"
+        f" at most {number(min(past))} to {number(max(past))} per window.",
         f"Expected: {number(expected)}, with two standard deviations {number(low)} to {number(high)}.",
         f"Measured: {number(value)}, {span(signal.begin, signal.end)}.",
     )
     return Timeline(
         times=tuple(Tick(left(time), label) for time, label in _time_ticks(first, signal.end)),
-        values=tuple(Tick(top(tick), number(tick)) for tick in ticks),
-        past=tuple((left(one.end), top(of)) for one, of in zip(signal.past, past, strict=True)),
+        values=tuple(Tick(top(tick), _short(tick)) for tick in ticks),
+        past=tuple((left(one.end - DAY / 2), top(of)) for one, of in zip(signal.past, past, strict=True)),
         band=(top(high), top(low) - top(high)),
         expected=top(expected),
         window=(left(signal.begin), left(signal.end) - left(signal.begin)),
         at=left((signal.begin + signal.end) / 2),
         top=top(value),
-        title=f"{measured(signal)}, beside what was before",
+        title=f"{statement(signal)}, beside the days before",
         sentences=sentences,
     )
+
+
+def _short(value: float) -> str:
+    """A number beside an axis, where there is little room."""
+    return number(value).replace(" million", "M").replace(" billion", "G").replace(" trillion", "T")
 
 
 def _value_ticks(low: float, high: float) -> Iterator[float]:

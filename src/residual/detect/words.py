@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from residual.detect.alert import Alert, FirstTime, Signal
 from residual.ocsf.text import cut
 
-_DETECTOR = re.compile(r"(?P<what>.+?) of an? .+ in (?P<length>\d+ \w+)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999  # of the years 1 to 9999
 _DAYS_PER_MONTH, _DAYS_PER_YEAR = 30.4, 365.25
@@ -26,14 +25,20 @@ def subject(signal: Signal) -> str:
 
 def statement(signal: Signal) -> str:
     """What a signal measured, and what was expected: "41 failed sign-ins in 1 h, 2.1 expected"."""
-    return f"{measured(signal)}, {number(signal.expected)} expected"
+    expected = f"{number(signal.expected)} expected"
+    if signal.detail:
+        times = {0: "never seen", 1: "seen once"}.get(int(signal.value), f"seen {number(signal.value)} times")
+        return f"{signal.detail}: {times} before, {expected}"
+    return f"{number(signal.value)} {_noun(signal)} in {number((signal.end - signal.begin) / 3_600_000)} h, {expected}"
 
 
-def measured(signal: Signal) -> str:
-    """What a signal measured: "41 failed sign-ins in 1 h"; the whole name of a detector that is called otherwise."""
-    if found := _DETECTOR.fullmatch(signal.detector):
-        return f"{number(signal.value)} {found['what']} in {found['length']}"
-    return f"{signal.detector}: {number(signal.value)}"
+def _noun(signal: Signal) -> str:
+    """What a detector counts of an entity that is named beside it: its name without "of a user", or with "it"."""
+    noun, _, rest = signal.detector.partition(" of a")
+    kinds = "|".join(re.escape(entity.kind) for entity in signal.entities)
+    return (
+        noun if rest and noun else re.sub(rf"\ban? (?:{kinds})\b", "it", signal.detector) if kinds else signal.detector
+    )
 
 
 def new_for(first: FirstTime) -> str:
@@ -58,19 +63,20 @@ def number(value: float) -> str:
 
 
 def often(rate: float) -> str:
-    """How often something happens that is expected `rate` times per day: "3 times per day", "once in 40 days"."""
+    """How often something happens that is expected `rate` times per day: "3 times per day", "once in 40 days".
+
+    What is expected less than once per year is not told more exactly: no past here is long enough.
+    """
     if rate >= 1.5:
         return f"{number(rate)} times per day"
     if rate > 1 / 1.5:
         return "once per day"
-    if rate * 100 * _DAYS_PER_YEAR < 1:
-        return "less than once in 100 years"
+    if rate * _DAYS_PER_YEAR < 1:
+        return "less than once per year"
     days = 1 / rate
     if days < 2 * _DAYS_PER_MONTH:
         return f"once in {days:.0f} days"
-    if days < 2 * _DAYS_PER_YEAR:
-        return f"once in {days / _DAYS_PER_MONTH:.0f} months"
-    return f"once in {days / _DAYS_PER_YEAR:.0f} years"
+    return f"once in {days / _DAYS_PER_MONTH:.0f} months"
 
 
 def whole_day(time: int) -> str:
@@ -90,10 +96,11 @@ def second(time: int) -> str:
 
 
 def clock(begin: int, end: int) -> str:
-    """From a time to another, in UTC: "10:00 to 11:00", with the day of the end if it is another one."""
+    """From a time to another, in UTC: "10:00 to 11:00", or "10:00", with the day of the end if it is another one."""
     first, last = utc(begin), utc(end)
-    day = "" if first.date() == last.date() else f"{whole_day(end)}, "
-    return f"{first:%H:%M} to {day}{last:%H:%M}"
+    if first.date() != last.date():
+        return f"{first:%H:%M} to {whole_day(end)}, {last:%H:%M}"
+    return " to ".join(dict.fromkeys((f"{first:%H:%M}", f"{last:%H:%M}")))
 
 
 def span(begin: int, end: int) -> str:
