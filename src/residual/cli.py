@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -169,6 +169,86 @@ def embed(
     from residual.tabular.fitting import embed as write
 
     print(f"{write(events, model, out, device=device, quarantine=quarantine):,} vectors in {out}")
+
+
+Alerts = Annotated[Path, typer.Argument(help="Folder of alerts, as score writes it.", show_default=False)]
+Verdicts = Literal["true", "benign", "unsure"]
+Budget = Annotated[int, typer.Option("--alerts-a-day", help="How many an analyst can read, in all.")]
+
+
+@app.command()
+def score(
+    events: Folder,
+    model: Annotated[
+        Path, typer.Option(help="Folder of what is remembered; made if there is none.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the alerts, a file per day.", show_default=False)],
+    alerts_a_day: Budget = 10,
+    quarantine: Rejects = None,
+) -> None:
+    """Find what is unusual, day by day, by the days before. The first two weeks only teach; days that are done stay."""
+    from residual.detect.score import score as run
+
+    done = run(events, model, out, budget=alerts_a_day, quarantine=quarantine, progress=True)
+    print(f"{out}: {done.alerts:,} alerts on {done.days:,} days; {done.learned:,} days only taught")
+    if done.late or done.rejected:
+        print(f"{done.late:,} events came too late, on days that are done; {done.rejected:,} were rejected")
+
+
+@app.command()
+def evaluate(
+    alerts: Alerts,
+    labels: Annotated[
+        Path, typer.Option(help="Parquet file of labeled events, as simulate writes it.", show_default=False)
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Compare alerts with labels: which episodes were found, by type, and how many alerts were true."""
+    from residual.detect.folder import evaluation, told
+
+    found = evaluation(alerts, labels)
+    _say({**vars(found), "episodes": found.episodes.to_dicts()} if as_json else told(found))
+
+
+@app.command()
+def report(
+    alerts: Alerts,
+    out: Annotated[Path, typer.Option(help="HTML file to write.", show_default=False)],
+    last: Annotated[int, typer.Option("--days", help="How many days, the last ones.")] = 7,
+) -> None:
+    """Write alerts as one HTML file with pictures, to read in a browser."""
+    from residual.detect.folder import write_report
+
+    print(f"{out}: {write_report(alerts, out, days=last):,} alerts")
+
+
+@app.command()
+def explain(
+    alerts: Alerts,
+    uid: Annotated[str, typer.Argument(help="Of the alert; its first letters will do.", show_default=False)],
+) -> None:
+    """Say why an alert was raised: what was measured, what was expected, what happened for the first time."""
+    from residual.detect.folder import explained
+
+    _say(explained(alerts, uid))
+
+
+@app.command()
+def verdict(
+    alerts: Alerts,
+    uid: Annotated[str, typer.Argument(help="Of the alert; its first letters will do.", show_default=False)],
+    answer: Annotated[Verdicts, typer.Argument(help="What it was.", show_default=False)],
+    why: Annotated[str, typer.Option(help="For whoever reads it later.", show_default=False)],
+    who: Annotated[str | None, typer.Option(help="Whose answer it is.", show_default=False)] = None,
+) -> None:
+    """Answer an alert. The next days that score writes to this folder are ranked by the answers."""
+    import time
+
+    from residual.detect.alert import Verdict
+    from residual.detect.folder import answer as write
+
+    alert = write(alerts, uid, Verdict(answer, why, who, int(time.time() * 1000)))
+    print(f"alert {alert.uid}: {answer}")
 
 
 @app.command()

@@ -18,7 +18,6 @@ def _pairs(*columns: str) -> tuple[tuple[str, str], ...]:
 DETECTORS: tuple[Detector, ...] = (
     Volume("failed sign-ins of a user", SIGN_IN, ("user",), "failed", 1),
     Volume("users who sign in from an address", SIGN_IN, ("address",), "user", 4),
-    Volume("users who call from an address", CALL, ("address",), "user", 4),
     Volume("connections of a machine to a host", TRAFFIC, ("machine", "destination"), "events", 12),
     Volume("ports that a machine connects to", TRAFFIC, ("machine",), "port", 1),
     Volume("lookups of a machine below a domain", LOOKUP, ("machine", "domain"), "events", 4),
@@ -30,9 +29,6 @@ DETECTORS: tuple[Detector, ...] = (
         "values of a sign-in", SIGN_IN, ("user",),
         _pairs("service", "second factor", "user type", "country", "scope"),
     ),
-    Together(
-        "values of a connection", TRAFFIC, ("address",),
-        (*_pairs("endpoint type", "port", "scope to"), ("destination", "port"), ("endpoint type", "destination")),
-    ),
+    Together("values of a connection", TRAFFIC, ("address",), _pairs("endpoint type", "port", "scope to")),
     Together("values of a process", PROCESS, ("machine",), _pairs("program", "system", "user type")),
 )  # fmt: skip

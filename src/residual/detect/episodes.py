@@ -14,7 +14,7 @@ from residual.detect.stream import DAY, NETWORK
 MOST = 4  # times the budget: how many sights of a day are looked at
 SHARED = 0.5  # of a sight's events: with more of them in an episode it belongs to it
 EVENTS = 1000  # uids of an alert
-SHOWN = 6  # events of its evidence
+SHOWN = 12  # events of its evidence
 UNUSUAL = 1.0  # entities per day: what is rarer is told as a further signal
 _PLACES = {  # where values of the stream stand in an event; those of users and machines depend on the class
     "address": "src_endpoint.ip", "endpoint type": "src_endpoint.type", "country": "src_endpoint.location.country",
