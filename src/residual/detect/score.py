@@ -53,6 +53,11 @@ class Memory:
     recent: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SCHEMA))
     seen: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SEEN))
 
+    @property
+    def ready(self) -> bool:
+        """Whether the last day was one of which something could be said."""
+        return self.day - 1 - self.start >= LEARNING + LEAST
+
 
 @dataclass
 class Summary:
@@ -98,7 +103,7 @@ def score(
             every_day(days, memory.day), total=max(days) + 1 - memory.day, unit="day", disable=not progress
         ):
             alerts, memory = advance(memory, today, budget)
-            if ready(memory):
+            if memory.ready:
                 write_alerts(out / f"{date(day)}.jsonl", alerts)
                 summary.days += 1
                 summary.alerts += len(alerts)
@@ -106,11 +111,6 @@ def score(
                 summary.learned += 1
             save(memory, model)
     return summary
-
-
-def ready(memory: Memory) -> bool:
-    """Whether the last day was one of which something could be said."""
-    return memory.day - 1 - memory.start >= LEARNING + LEAST
 
 
 def advance(memory: Memory, events: pl.DataFrame, budget: int) -> tuple[list[Alert], Memory]:
@@ -149,7 +149,7 @@ def look(memory: Memory, events: pl.DataFrame) -> tuple[pl.DataFrame, Memory]:
         seen=remember(memory.seen, events),
     )  # fmt: skip
     every = pl.concat([*sights, _rated(pl.DataFrame(schema=SIGHTS), DETECTORS[0], memory)])
-    if not ready(after):
+    if not after.ready:
         return every.clear(), after
     new = ranked(every, TOLD).select(pl.lit(day, pl.Int32).alias("day"), "rate")
     after.rates = pl.concat([memory.rates.filter(pl.col("day") > day - RENEWED), new])
