@@ -191,8 +191,12 @@ def score(
 
     done = run(events, model, out, budget=alerts_a_day, quarantine=quarantine, progress=True)
     print(f"{out}: {done.alerts:,} alerts on {done.days:,} days; {done.learned:,} days only taught")
-    if done.late or done.rejected:
-        print(f"{done.late:,} events came too late, on days that are done; {done.rejected:,} were rejected")
+    for count, what in (
+        (done.late, "came too late, for days that are done"), (done.astray, "are days away from all others"),
+        (done.rejected, "were rejected"),
+    ):  # fmt: skip
+        if count:
+            print(f"{count:,} events {what}")
 
 
 @app.command()

@@ -19,7 +19,7 @@ def sights(simulation: Simulation, *, without: pl.Series | None = None) -> pl.Da
         simulation: the organization.
         without: `metadata.uid` of events that are left out. None: all are there.
     """
-    memory, seen = Memory(START // DAY, START // DAY), []
+    memory, seen = Memory(START // DAY), []
     for day in range(simulation.org.days):
         events = pl.concat(narrowed(flat(part.events)) for part in simulation.parts(day)).sort("time", "uid")
         if without is not None:

@@ -9,7 +9,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,10 @@ _KNOWN = {"time": pl.Int64, "address": pl.String, "machine": pl.String}
 
 @dataclass
 class Memory:
-    """What is remembered of the days before `day`, which began with `start`; both in days since 1970."""
+    """What is remembered of the days before `day` (since 1970); `active` are those with events, the last ones."""
 
-    start: int
     day: int
+    active: tuple[int, ...] = ()
     frames: dict[str, Frames] = field(default_factory=dict)
     nulls: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_NULLS))
     rates: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_RATES))
@@ -54,19 +54,39 @@ class Memory:
     seen: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SEEN))
 
     @property
+    def learned(self) -> bool:
+        """Whether there are statistics to score a day by."""
+        return len(self.active) >= LEARNING
+
+    @property
+    def null(self) -> tuple[int, ...]:
+        """The days that say how often a score is reached: they were scored, and had events."""
+        return self.active[LEARNING:][-PAST:]
+
+    @property
     def ready(self) -> bool:
-        """Whether the last day was one of which something could be said."""
-        return self.day - 1 - self.start >= LEARNING + LEAST
+        """Whether these are enough to raise alerts on the next day."""
+        return len(self.null) >= LEAST
 
 
 @dataclass
 class Summary:
-    """What a run did: days that were scored, alerts, days that only taught, and events that came too late."""
+    """What a run did.
+
+    Attributes:
+        days: that were scored.
+        alerts: that were raised on them.
+        learned: days that only taught.
+        late: events of days that were done, which were passed over.
+        astray: events so far from all others in time that a clock must be wrong; they were passed over, too.
+        rejected: rows that could not be read; they are in quarantine.
+    """
 
     days: int = 0
     alerts: int = 0
     learned: int = 0
     late: int = 0
+    astray: int = 0
     rejected: int = 0
 
 
@@ -95,15 +115,16 @@ def score(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=model, prefix=".days.") as scratch:
         done = None if memory is None else memory.day - 1
-        days, summary.late = by_day(table.events, Path(scratch, "days"), after=done)
+        days, summary.late, summary.astray = by_day(table.events, Path(scratch, "days"), after=done)
         if not days:
             return summary
-        memory = memory or Memory(min(days), min(days))
+        memory = memory or Memory(min(days))
         for day, today in tqdm(
             every_day(days, memory.day), total=max(days) + 1 - memory.day, unit="day", disable=not progress
         ):
+            ready = memory.ready
             alerts, memory = advance(memory, today, budget)
-            if memory.ready:
+            if ready:
                 write_alerts(out / f"{date(day)}.jsonl", alerts)
                 summary.days += 1
                 summary.alerts += len(alerts)
@@ -132,27 +153,28 @@ def look(memory: Memory, events: pl.DataFrame) -> tuple[pl.DataFrame, Memory]:
         the first two weeks.
     """
     day = memory.day
+    if not events.height:  # a day on which nothing was recorded says nothing about any other
+        return _rated(pl.DataFrame(schema=SIGHTS), DETECTORS[0], memory), replace(memory, day=day + 1)
     events, known = with_machines(events, memory.known)
-    sights, frames, nulls = [], {}, [memory.nulls.filter(pl.col("day") >= day - PAST)]
-    learned = day - memory.start >= LEARNING
+    sights, frames = [], {}
+    nulls = [memory.nulls.filter(pl.col("day").is_in(memory.null))]
     for detector in DETECTORS:
         found, frames[detector.name] = detector.advance(day, events, memory.frames.get(detector.name, {}))
-        if learned:
-            sights.append(_rated(found, detector, memory))
-            null = highest(found).select(
-                pl.lit(detector.name).alias("detector"), pl.lit(day, pl.Int32).alias("day"), "score"
-            )
-            nulls.append(null)
+        sights.append(_rated(found, detector, memory))
+        null = highest(found).select(
+            pl.lit(detector.name).alias("detector"), pl.lit(day, pl.Int32).alias("day"), "score"
+        )
+        nulls.append(null if memory.learned else null.clear())
+    every = pl.concat(sights)
+    if not memory.ready:
+        every = every.clear()
+    new = ranked(every, TOLD).select(pl.lit(day, pl.Int32).alias("day"), "rate")
     after = Memory(
-        start=memory.start, day=day + 1, frames=frames, nulls=pl.concat(nulls), rates=memory.rates, known=known,
+        day=day + 1, active=(*memory.active, day)[-LEARNING - PAST :], frames=frames, nulls=pl.concat(nulls), known=known,
+        rates=pl.concat([memory.rates.filter(pl.col("day") > day - RENEWED), new]),
         recent=pl.concat([memory.recent, events]).filter(pl.col("time") >= (day + 1) * DAY - AROUND * HOUR),
         seen=remember(memory.seen, events),
     )  # fmt: skip
-    every = pl.concat([*sights, _rated(pl.DataFrame(schema=SIGHTS), DETECTORS[0], memory)])
-    if not after.ready:
-        return every.clear(), after
-    new = ranked(every, TOLD).select(pl.lit(day, pl.Int32).alias("day"), "rate")
-    after.rates = pl.concat([memory.rates.filter(pl.col("day") > day - RENEWED), new])
     return every, after
 
 
@@ -169,7 +191,7 @@ def save(memory: Memory, model: Path) -> None:
     for number, (name, frame) in enumerate(_frames(memory)):
         names[f"{number:03}.parquet"] = name
         _write(frame, folder / f"{number:03}.parquet")
-    told = {"version": VERSION, "start": memory.start, "day": memory.day, "frames": names}
+    told = {"version": VERSION, "day": memory.day, "active": memory.active, "frames": names}
     write_atomically(model / _CURRENT, json.dumps(told).encode())
     for old in model.glob("day-*"):
         if old != folder:
@@ -187,13 +209,13 @@ def load(model: Path) -> Memory | None:
         return None
     try:
         told = json.loads(path.read_bytes())
-        version, start, day = told["version"], int(told["start"]), int(told["day"])
+        version, day, active = told["version"], int(told["day"]), tuple(map(int, told["active"]))
         frames = {tuple(name): pl.read_parquet(model / f"day-{day}" / file) for file, name in told["frames"].items()}
     except (ValueError, KeyError, TypeError, OSError, pl.exceptions.PolarsError) as error:
         raise ValueError(f"{model}: expected a model as residual score writes it: {error}") from error
     if version != VERSION:
         raise ValueError(f"{model}: its model has version {version}, expected {VERSION}: score into a new folder")
-    memory = Memory(start, day)
+    memory = Memory(day, active)
     for (owner, name), frame in frames.items():
         if owner:
             memory.frames.setdefault(owner, {})[name] = frame
@@ -218,10 +240,10 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
 
 def _rated(found: pl.DataFrame, detector: Detector, memory: Memory) -> pl.DataFrame:
     """Sights with their `detector`, `class_uid`, and `rate`: infinite where there is not enough of the past."""
-    null = memory.nulls.filter((pl.col("detector") == detector.name) & (pl.col("day") >= memory.day - PAST))
-    days = min(memory.day - memory.start - LEARNING, PAST)
-    enough = days >= LEAST
-    rate = rates(found["score"].to_numpy(), null["score"].to_numpy(), days) if enough else np.full(len(found), np.inf)
+    null = memory.nulls.filter((pl.col("detector") == detector.name) & pl.col("day").is_in(memory.null))
+    rate = np.full(len(found), np.inf)
+    if memory.ready:
+        rate = rates(found["score"].to_numpy(), null["score"].to_numpy(), len(memory.null))
     return found.with_columns(
         detector=pl.lit(detector.name),
         class_uid=pl.lit(detector.class_uid, pl.Int32),
