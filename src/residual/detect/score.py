@@ -170,7 +170,8 @@ def look(memory: Memory, events: pl.DataFrame) -> tuple[pl.DataFrame, Memory]:
         every = every.clear()
     new = ranked(every, TOLD).select(pl.lit(day, pl.Int32).alias("day"), "rate")
     after = Memory(
-        day=day + 1, active=(*memory.active, day)[-LEARNING - PAST :], frames=frames, nulls=pl.concat(nulls), known=known,
+        day=day + 1, active=(*memory.active, day)[-LEARNING - PAST :], frames=frames, nulls=pl.concat(nulls),
+        known=known,
         rates=pl.concat([memory.rates.filter(pl.col("day") > day - RENEWED), new]),
         recent=pl.concat([memory.recent, events]).filter(pl.col("time") >= (day + 1) * DAY - AROUND * HOUR),
         seen=remember(memory.seen, events),
