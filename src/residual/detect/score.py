@@ -130,7 +130,8 @@ def score(
                 summary.alerts += len(alerts)
             else:
                 summary.learned += 1
-            save(memory, model)
+            if today.height or day == max(days):  # a day without events leaves nothing to remember
+                save(memory, model)
     return summary
 
 
