@@ -30,13 +30,13 @@ def files(folder: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def evaluation(folder: Path, labels: Path) -> Evaluation:
-    """Compare the alerts of a folder with labels in a Parquet file.
+def evaluation(folder: Path, labels: Path, *, after: int = 0) -> Evaluation:
+    """Compare the alerts of a folder, those of the days after one since 1970, with labels in a Parquet file.
 
     Raises:
         ValueError: for files that are not what is expected.
     """
-    days = files(folder)
+    days = {day: path for day, path in files(folder).items() if day > after}
     try:
         table = pl.read_parquet(labels, columns=list(LABELS))
     except (OSError, pl.exceptions.PolarsError) as error:
