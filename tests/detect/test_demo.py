@@ -19,11 +19,12 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_what_it_tells_is_there(done: tuple[Path, str]) -> None:
     out, told = done
-    for name in ("organization", "alerts", "report.html"):
+    for name in ("organization/events", "alerts", "unanswered", "report.html"):
         assert str(out / name) in told
         assert (out / name).exists()
-    assert "10 people, 16 days" in told
+    assert "10 people in 16 days" in told
     assert "14 days only taught" in told
+    assert "without the answers" in told
 
 
 def test_the_first_half_of_the_alerts_is_answered_and_the_last_is_not(done: tuple[Path, str]) -> None:

@@ -52,7 +52,8 @@ def told(found: Evaluation) -> Iterator[str]:
     ).sort("type")  # fmt: skip
     for kind, hits, of, hours in kinds.select("type", "found", "of", "hours").iter_rows():
         yield f"{kind:>16} {hits:4} of {of:3}" + (f", half of them within {hours:.1f} h" if hits else "")
-    yield f"{'all':>16} {found.episodes['found'].sum():4} of {found.episodes.height:3}, {found.recall:.0%}"
+    share = f", {found.recall:.0%}" if found.episodes.height else ""
+    yield f"{'all':>16} {found.episodes['found'].sum():4} of {found.episodes.height:3}{share}"
 
 
 def write_report(folder: Path, out: Path, *, days: int) -> int:
