@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from residual.detect.stream import COLUMNS
 from residual_book import claims
 from residual_book.claims import extended, glue_all, number
 from residual_book.part5.system.poisoning import BEFORE, DAYS, GROWTHS, MOST, PEOPLE, RESULT, Poisoned
@@ -43,7 +44,7 @@ def on_poisoning(runs: Sequence[Poisoned]) -> None:
         most=number(MOST), slow_growth=f"{GROWTHS[SLOW]:.0%}", escaped=number(escaped),
         at_once=over([run.at_once for run in runs]), slow=slow, fast=fast, reached=over([run.level[SLOW] for run in runs]), listed=over([run.listed[SLOW] for run in runs]),
         unharmed=over([run.unharmed for run in runs]), early=over([run.first[SLOW] or MOST for run in runs]),
-        usual=over([run.usual for run in runs]),
+        columns=number(len(COLUMNS)),
     )  # fmt: skip
     check = partial(claims.check, seeds=sorted({run.seed for run in runs}), recorded=RESULT.name)
     check(
