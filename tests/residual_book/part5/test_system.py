@@ -58,6 +58,10 @@ def test_who_hurries_is_found_and_who_has_time_is_not(poisoned: Poisoned) -> Non
     assert 5 <= poisoned.usual <= 12
 
 
+def test_the_victims_of_an_organization_are_different(poisoned: Poisoned) -> None:
+    assert poisoning.poison(0, 1, sign_ins(BEFORE + 1), before=BEFORE).user != poisoned.user
+
+
 def test_a_recording_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[int, int]] = []
 

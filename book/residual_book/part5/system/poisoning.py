@@ -22,10 +22,11 @@ from residual.simulate import flat
 from residual.simulate.calendar import START
 from residual_book.recording import RESULTS, listed, provenance, recorded_runs, write_record
 
-SEEDS = (50, 51, 52, 53, 54)  # of the recording
+SEEDS = tuple(range(55, 65))  # of the recording
 RESULT = RESULTS / "poisoning.json"
 PEOPLE, BEFORE, DAYS = 40, 28, 98  # days before the first guess, and days in all
-VICTIMS = 2  # of each organization, one at a time
+VICTIMS = 2  # of each organization, different ones, one at a time
+OFTEN = 5  # sign-ins per day, on average, that a victim has at least
 GROWTHS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)  # per day
 MOST = 1000.0  # guesses per hour: who got there has got away
 CLEAR = 1 / 30  # users per day who are as odd by chance: an alert that clear counts as found
@@ -102,8 +103,9 @@ def advance(day: int, events: pl.DataFrame, state: _State, user: str) -> tuple[f
 def poison(seed: int, victim: int, days: Sequence[pl.DataFrame], before: int = BEFORE) -> Poisoned:
     """Attack one user of an organization, at each of `GROWTHS` and all at once."""
     rng = np.random.default_rng((seed, victim))
-    names = pl.concat(days[:before]).filter(pl.col("user").is_not_null()).group_by("user").len()
-    user = str(rng.choice(names.filter(pl.col("len") >= 5 * before)["user"].sort().to_numpy()))
+    counts = pl.concat(days[:before]).drop_nulls("user").group_by("user").len()
+    names = counts.filter(pl.col("len") >= OFTEN * before)["user"].sort().to_list()
+    user = names[np.random.default_rng(seed).permutation(len(names))[victim]]
     state = _State({})
     for k in range(before):
         _, state = advance(FIRST + k, days[k], state, user)
