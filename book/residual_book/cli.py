@@ -174,6 +174,14 @@ def detect(out: Out, seeds: Seeds = "180,181,182,183,184") -> None:
 
 
 @app.command()
+def poisoning(out: Out, seeds: Seeds = "55,56,57,58,59,60,61,62,63,64") -> None:
+    """Record how far attackers get who grow slowly; given again, go on where it was stopped."""
+    from residual_book.part5.system import poisoning as experiment
+
+    experiment.record(out, _integers("seeds", seeds))
+
+
+@app.command()
 def rows_depth(out: Out, seeds: Seeds = "50,51,52,53,54") -> None:
     """Record stacks of linear blocks, plain and residual, on records; given again, go on where it was stopped."""
     from residual_book.part4.rows import experiment

@@ -91,7 +91,14 @@ class Summary:
 
 
 def score(
-    events: Path, model: Path, out: Path, *, budget: int = 10, quarantine: Path | None = None, progress: bool = False
+    events: Path,
+    model: Path,
+    out: Path,
+    *,
+    budget: int = 10,
+    before: int | None = None,
+    quarantine: Path | None = None,
+    progress: bool = False,
 ) -> Summary:
     """Score a folder of events, and write the alerts of each day to `out/YYYY-MM-DD.jsonl`.
 
@@ -100,6 +107,7 @@ def score(
         model: folder of what is remembered; made where there is none.
         out: folder of the alerts.
         budget: alerts per day, in all.
+        before: the first day, in days since 1970, that is left for another run; none is.
         quarantine: the file for events that are rejected, as of `read`.
         progress: whether to show a bar.
 
@@ -116,6 +124,7 @@ def score(
     with tempfile.TemporaryDirectory(dir=model, prefix=".days.") as scratch:
         done = None if memory is None else memory.day - 1
         days, summary.late, summary.astray = by_day(table.events, Path(scratch, "days"), after=done)
+        days = {day: path for day, path in days.items() if before is None or day < before}
         if not days:
             return summary
         memory = memory or Memory(min(days))
