@@ -4,7 +4,6 @@ import json
 import math
 import shutil
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,13 @@ from residual.detect.alerts import from_ocsf, read_alerts, to_ocsf, write_alerts
 from residual.detect.firsts import SEEN
 from residual.detect.folder import answer, explained, files
 from residual.detect.report import report
-from residual.detect.score import score
+from residual.detect.score import load, score
 from residual.detect.sights import SIGHTS
 from residual.detect.stream import DAY, HOUR, SCHEMA
 from residual.detect.verdicts import COLUMNS, PROFILES, Moved, moves, profiles
 from residual.simulate import simulate
 
 TODAY = 100
-module = import_module("residual.detect.score")
 
 
 def row(uid: str, day: int, events: float, detector: str = "calls") -> dict[str, Any]:
@@ -216,9 +214,10 @@ def test_an_answer_that_is_taken_back_leaves_nothing(organization: Path, without
     shutil.copytree(organization / "alerts", back / "alerts", dirs_exist_ok=True)
     go_on(organization, back)
     assert written(back) == written(without)
-    memories = [module.load(out / "model").profiles for out in (without, back, benign)]
-    assert memories[0].height
-    assert all(memory.equals(memories[0]) for memory in memories)
+    memories = [load(out / "model") for out in (without, back, benign)]
+    kept = [memory.profiles for memory in memories if memory]
+    assert kept[0].height
+    assert all(profiles.equals(kept[0]) for profiles in kept)
 
 
 def test_a_run_that_is_killed_goes_on_with_the_answers(
@@ -228,7 +227,7 @@ def test_a_run_that_is_killed_goes_on_with_the_answers(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "save", killed)
+        patch.setattr("residual.detect.score.save", killed)
         with pytest.raises(KeyboardInterrupt):
             after(organization, "killed", "benign")
     out = organization / "killed"

@@ -7,11 +7,11 @@ the alerts and not in the memory, which is the same whatever was answered.
 """
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -236,17 +236,18 @@ def date(day: int) -> str:
 
 def save(memory: Memory, model: Path) -> None:
     """Write a memory beside the one before it, then say that it is the current one, then remove the one before."""
-    folder = model / f"day-{memory.day}"
-    shutil.rmtree(folder, ignore_errors=True)
-    names = {}
-    for number, (name, frame) in enumerate(_frames(memory)):
-        names[f"{number:03}.parquet"] = name
-        _write(frame, folder / f"{number:03}.parquet")
+    content, names, begin = BytesIO(), [], 0
+    for owner, name, frame in _frames(memory):
+        frame.write_ipc_stream(content, compression="lz4")
+        names.append([owner, name, begin, content.tell()])
+        begin = content.tell()
+    path = model / f"{memory.day}.arrows"
+    write_atomically(path, content.getvalue())
     told = {"version": VERSION, "day": memory.day, "active": memory.active, "frames": names}
     write_atomically(model / _CURRENT, json.dumps(told).encode())
-    for old in model.glob("day-*"):
-        if old != folder:
-            shutil.rmtree(old, ignore_errors=True)
+    for old in model.glob("*.arrows"):
+        if old != path:
+            old.unlink()
 
 
 def load(model: Path) -> Memory | None:
@@ -260,14 +261,14 @@ def load(model: Path) -> Memory | None:
         return None
     try:
         told = json.loads(path.read_bytes())
-        version, day, active = told["version"], int(told["day"]), tuple(map(int, told["active"]))
-        frames = {tuple(name): pl.read_parquet(model / f"day-{day}" / file) for file, name in told["frames"].items()}
+        version, memory = told["version"], Memory(int(told["day"]), tuple(map(int, told["active"])))
+        content = (model / f"{memory.day}.arrows").read_bytes()
+        frames = [(owner, name, pl.read_ipc_stream(content[begin:end])) for owner, name, begin, end in told["frames"]]
     except (ValueError, KeyError, TypeError, OSError, pl.exceptions.PolarsError) as error:
         raise ValueError(f"{model}: expected a model as residual score writes it: {error}") from error
     if version != VERSION:
         raise ValueError(f"{model}: its model has version {version}, expected {VERSION}: score into a new folder")
-    memory = Memory(day, active)
-    for (owner, name), frame in frames.items():
+    for owner, name, frame in frames:
         if owner:
             memory.frames.setdefault(owner, {})[name] = frame
         else:
@@ -275,10 +276,11 @@ def load(model: Path) -> Memory | None:
     return memory
 
 
-def _frames(memory: Memory) -> Iterator[tuple[tuple[str, str], pl.DataFrame]]:
+def _frames(memory: Memory) -> Iterator[tuple[str, str, pl.DataFrame]]:
+    """All frames of a memory with the detector that owns each, "" for those of nobody, and their names."""
     for owner, frames in memory.frames.items():
-        yield from (((owner, name), frame) for name, frame in frames.items())
-    yield from ((("", name), getattr(memory, name)) for name in _KEPT)
+        yield from ((owner, name, frame) for name, frame in frames.items())
+    yield from (("", name, getattr(memory, name)) for name in _KEPT)
 
 
 def _or_none(path: Path, alerts: list[Alert]) -> None:
@@ -287,14 +289,6 @@ def _or_none(path: Path, alerts: list[Alert]) -> None:
         write_alerts(path, alerts)
     else:
         path.unlink(missing_ok=True)
-
-
-def _write(frame: pl.DataFrame, path: Path) -> None:
-    from io import BytesIO
-
-    content = BytesIO()
-    frame.write_parquet(content, compression="lz4")
-    write_atomically(path, content.getvalue())
 
 
 def _rated(found: pl.DataFrame, detector: Detector, memory: Memory) -> pl.DataFrame:
