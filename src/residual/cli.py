@@ -191,6 +191,8 @@ def score(
 
     done = run(events, model, out, budget=alerts_a_day, quarantine=quarantine, progress=True)
     print(f"{out}: {done.alerts:,} alerts on {done.days:,} days; {done.learned:,} days only taught")
+    if done.lowered:
+        print(f"{done.lowered:,} more would have been raised without verdicts; they are in the files *.lowered.jsonl")
     for count, what in (
         (done.late, "came too late, for days that are done"), (done.astray, "are days away from all others"),
         (done.rejected, "were rejected"),

@@ -24,9 +24,23 @@ def files(folder: Path) -> dict[int, Path]:
     Raises:
         ValueError: for a folder without any.
     """
-    found = {(datetime.strptime(path.stem, "%Y-%m-%d").date() - _EPOCH).days: path for path in folder.glob(_PATTERN)}
-    if not found:
+    if not (some := _files(folder)):
         raise ValueError(f"{folder} has no alerts: expected a folder that residual score wrote, with files per day")
+    return some
+
+
+def answered(folder: Path, *, since: int) -> dict[str, tuple[Verdict, int]]:
+    """The answers that stand in a folder, by uid, each with the day of its alert; those of days from `since` on.
+
+    Raises:
+        ValueError: for a file that does not hold alerts.
+    """
+    some = ((alert, day) for day, path in _files(folder).items() if day >= since for alert in read_alerts(path))
+    return {alert.uid: (alert.verdict, day) for alert, day in some if alert.verdict is not None}
+
+
+def _files(folder: Path) -> dict[int, Path]:
+    found = {(datetime.strptime(path.stem, "%Y-%m-%d").date() - _EPOCH).days: path for path in folder.glob(_PATTERN)}
     return dict(sorted(found.items()))
 
 
@@ -83,6 +97,8 @@ def explained(folder: Path, uid: str) -> Iterator[str]:
         yield f"  {words.subject(signal)}: {words.statement(signal)} (as odd as this: {words.often(signal.rate)})"
     for first in alert.firsts:
         yield f"  {first.field} {first.value}: {words.new_for(first)}"
+    if alert.shift:
+        yield f"  {words.moved(alert)}"
     if alert.verdict is not None:
         yield f"  verdict: {alert.verdict.answer}, {alert.verdict.why}"
 
