@@ -143,10 +143,10 @@ def score(
         for day, today in tqdm(
             every_day(days, memory.day), total=max(days) + 1 - memory.day, unit="day", disable=not progress
         ):
-            ready, before = memory.ready, memory
-            sights, memory = look(before, today)
+            ready, then = memory.ready, memory
+            sights, memory = look(then, today)
             if ready:
-                alerts, lowered = raised(before, memory, sights, today, budget, answers)
+                alerts, lowered = raised(then, memory, sights, today, budget, answers)
                 alerts = [replace(a, verdict=given[a.uid][0]) if a.uid in given else a for a in alerts]
                 write_alerts(out / f"{date(day)}.jsonl", alerts)
                 _or_none(out / f"{date(day)}.lowered.jsonl", lowered)
