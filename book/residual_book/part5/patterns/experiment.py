@@ -162,7 +162,14 @@ def difference(
     return bootstrap([{kind: a[kind] - b[kind] for kind in a} for a, b in both])
 
 
+def found(run: Ranks, arm: str, budget: int, kind: str) -> Ints:
+    """Which episodes of a type an arm finds with a budget: 1 for each that it does, 0 for the others."""
+    return np.array(
+        [rank is not None and rank <= budget for rank, of in zip(run.rank[arm], run.type, strict=True) if of == kind],
+        dtype=np.int64,
+    )
+
+
 def _values(run: Ranks, arm: str, budget: int, types: Collection[str] | None) -> dict[str, Ints]:
-    hit = np.array([rank is not None and rank <= budget for rank in run.rank[arm]], dtype=np.int64)
-    of = np.array(run.type)
-    return {kind: hit[of == kind] for kind in sorted(set(run.type)) if types is None or kind in types}
+    kinds = sorted(set(run.type) if types is None else set(run.type) & set(types))
+    return {kind: found(run, arm, budget, kind) for kind in kinds}
