@@ -227,6 +227,14 @@ def uses(out: Out, seeds: Seeds = "50,51,52,53,54") -> None:
 
 
 @app.command()
+def single_events(out: Out, seeds: Seeds = "50,51,52,53,54") -> None:
+    """Record what detectors of single events find in organizations; given again, go on where it was stopped."""
+    from residual_book.part5.distance import organization
+
+    organization.record(out, _integers("seeds", seeds))
+
+
+@app.command()
 def replicate(
     out: Out,
     pages: Annotated[

@@ -53,7 +53,6 @@ def episodes(sights: pl.DataFrame, around: pl.DataFrame, budget: int, threshold:
     found: list[Episode] = []
     for sight in ranked(sights, MOST * budget).iter_rows(named=True):
         same = sights.filter((pl.col("kind") == sight["kind"]) & (pl.col("entity") == sight["entity"]))
-        ends = same.filter(pl.col("rate") <= threshold)["end"].to_list()
         rows = set(events_of(sight, around)["row"].to_list())
         home = next((e for e in found if len(rows & e.events) > SHARED * len(rows)), None)
         if home is None:
@@ -65,7 +64,9 @@ def episodes(sights: pl.DataFrame, around: pl.DataFrame, budget: int, threshold:
         others = others.sort("rate", "end").unique("detector", keep="first", maintain_order=True)
         home.sights += [sight, *others.iter_rows(named=True)]
         home.events |= rows
-        home.raised = min([home.raised, *ends])
+        for early in same.filter(pl.col("rate") <= threshold).sort("end", "rate").head(1).iter_rows(named=True):
+            home.events |= set(events_of(early, around)["row"].to_list())
+            home.raised = min(home.raised, early["end"])
         for kind, value in ((sight["kind"], sight["entity"]), (sight["other_kind"], sight["other"])):
             if kind is not None and Entity(kind, value) not in home.entities:
                 home.entities.append(Entity(kind, value))

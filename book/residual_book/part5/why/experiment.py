@@ -81,8 +81,7 @@ def measure(seeds: Iterable[int] = SEEDS) -> list[Organization]:
 def measured(seed: int, *, users: int = USERS, days: int = DAYS, episodes: float = EPISODES) -> Organization:
     """Score an organization day by day, and compare what each alert says with the labels."""
     simulation = simulate.simulation(users=users, days=days, seed=seed, episodes=episodes)
-    memory = Memory(FIRST, FIRST)
-    parts = []
+    memory = Memory(FIRST)
     raised: list[tuple[Alert, pl.DataFrame, pl.DataFrame]] = []
     labels = []
     for day in range(days):
