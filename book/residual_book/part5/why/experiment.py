@@ -4,7 +4,7 @@ Told in `book/part5/why.md`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +104,7 @@ def measure(seed: int, *, users: int = USERS, days: int = DAYS, episodes: float 
 
 
 def covered(alerts: Sequence[Alert], truth: pl.DataFrame) -> tuple[tuple[str, float], ...]:
-    """Of each episode that some alert lists an event of: its type, and the share of its events that any of them lists."""
+    """Of each episode with an event in some alert: its type, and the share of its events that any alert lists."""
     listed = pl.Series([uid for alert in alerts for uid in alert.events], dtype=pl.String).unique()
     shares = truth.group_by("episode", "type").agg(share=pl.col("uid").is_in(listed.implode()).mean())
     return tuple(shares.filter(pl.col("share") > 0).sort("episode").select("type", "share").iter_rows())
@@ -160,6 +160,16 @@ def explain(alert: Alert, sights: pl.DataFrame, events: pl.DataFrame, truth: pl.
 
 def _share(uids: Sequence[str], of: set[str]) -> float:
     return float(np.mean([uid in of for uid in uids])) if uids else 0.0
+
+
+def share(run: Organization, name: str) -> float:
+    """The mean of one of the attributes of `Explained` over the alerts of an organization that found an episode."""
+    return float(np.mean([getattr(one, name) for one in run.explained]))
+
+
+def chosen(run: Organization) -> Organization:
+    """An organization with only the alerts where it matters which signal is named: some fit the type, some do not."""
+    return replace(run, explained=tuple(one for one in run.explained if 0 < one.at_random < 1))
 
 
 def record(out: Path, seeds: Sequence[int] = SEEDS) -> None:
