@@ -1,4 +1,4 @@
-"""Do explanations point at what was injected? Alert by alert, and the record of it; and the stories that the page tells.
+"""Do explanations point at what was injected? Alert by alert, and the record; and the stories that the page tells.
 
 Told in `book/part5/why.md`.
 """
@@ -22,7 +22,7 @@ from residual_book.recording import RESULTS, listed, provenance, read_record, wr
 
 SEEDS = (0, 1, 2, 3, 4)  # development organizations: the detectors were chosen while looking at these
 RESULT = RESULTS / "why.json"
-# Of each type of episode, the detectors whose quantity is what the simulator does. Written before anything was measured.
+# Of each type of episode, the detectors that measure what the simulator does; written before anything was measured.
 FITS: Mapping[str, tuple[str, ...]] = {
     "brute_force": ("failed sign-ins of a user",),  # guesses at one account
     "spraying": ("users who sign in from an address",),  # some accounts from each of a few sources
