@@ -54,10 +54,19 @@ def test_an_alert_is_held_against_the_events_of_its_episode() -> None:
     seen = sights((FAILED, "ann", 0.1, 4.0), ("values of a sign-in", "ann", 0.3, 0.0), (ADDRESS, "bob", 0.0, 9.0))
     found = experiment.explain(about("ann", events), seen, events, known)
     assert found == Explained(
-        type="brute_force", detector=FAILED, precise=3 / 4, shown=1, by_chance=3 / 5, complete=3 / 4, named=True,
+        type="brute_force", found=True, detector=FAILED, precise=3 / 4, shown=1, by_chance=3 / 5, complete=3 / 4, named=True,
         at_random=1 / 2, largest=True,
     )  # fmt: skip
     assert experiment.explain(about("ann", events), seen, events, truth("e2")) is None
+
+
+def test_an_alert_about_somebody_attacked_may_point_elsewhere() -> None:
+    events = sign_ins("ann", "ann", "ann")
+    some = replace(about("ann", events), events=("e0", "e1"))
+    seen = sights((FAILED, "ann", 0.1, 4.0))
+    found = experiment.explain(some, seen, events, truth("e2", episode="scan-0", kind="scan"))
+    assert found is not None
+    assert (found.found, found.type, found.precise, found.named) == (False, "scan", 0, False)
 
 
 def test_the_largest_value_is_of_one_detector_at_its_rarest() -> None:
@@ -74,7 +83,7 @@ def test_the_largest_value_is_of_one_detector_at_its_rarest() -> None:
 
 def test_the_main_episode_has_most_events() -> None:
     known = pl.concat([truth("e0"), truth("e1", "e2", episode="scan-1", kind="scan")])
-    assert experiment.main_episode(about("ann", sign_ins("ann", "ann", "ann")), known) == ("scan-1", "scan")
+    assert experiment.main_episode(["e0", "e1", "e2"], known) == ("scan-1", "scan")
 
 
 def test_all_alerts_together_cover_an_episode() -> None:
@@ -125,7 +134,7 @@ def test_an_alert_is_told_in_lines_and_as_a_short_finding() -> None:
 
 def run(seed: int, **changes: Any) -> Organization:
     """Alerts for which every claim holds."""
-    one = Explained("brute_force", FAILED, 0.9, 0.9, 0.3, 0.5, True, 0.5, False)
+    one = Explained("brute_force", True, FAILED, 0.9, 0.9, 0.3, 0.5, True, 0.5, False)
     return Organization(seed, (replace(one, **changes),) * 9, 40, (("brute_force", 0.8),))
 
 

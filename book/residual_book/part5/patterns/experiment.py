@@ -149,6 +149,11 @@ def _unpacked(run: Mapping[str, Any]) -> Ranks:
     )
 
 
+def share(runs: Sequence[Ranks], arm: str, budget: int, kind: str) -> float:
+    """The estimate of `recall` for one type, without its interval."""
+    return float(np.concatenate([found(run, arm, budget, kind) for run in runs]).mean())
+
+
 def recall(runs: Sequence[Ranks], arm: str, budget: int, types: Collection[str] | None = None) -> Interval:
     """Share of episodes (of some types) that an arm finds with a budget of alerts per day."""
     return bootstrap([_values(run, arm, budget, types) for run in runs])

@@ -12,7 +12,18 @@ from residual.simulate import TYPES
 from residual_book.evaluation.live import DAYS, Live
 from residual_book.evaluation.watched import BUDGET
 from residual_book.part5.patterns import kinds
-from residual_book.part5.patterns.experiment import ALL, FEW, NAMES, SOME, Ranks, alone, difference, recall, without
+from residual_book.part5.patterns.experiment import (
+    ALL,
+    FEW,
+    NAMES,
+    SOME,
+    Ranks,
+    alone,
+    difference,
+    recall,
+    share,
+    without,
+)
 from residual_book.part5.patterns.kinds import Case, Seen
 from residual_book.stats import Interval
 from residual_book.style import INK, OTHER, PLAIN, RESIDUAL, Drawing, figure, narrow, sheet, styled, table
@@ -157,13 +168,13 @@ def alone_by_type(runs: Sequence[Ranks], budget: int = SOME) -> Drawing:
     """Share of each type that each detector finds alone, as a heat map; below, all of them with the usual budget."""
     drawing = sheet(height=6.2, stacked=7.0)
     axes = drawing.subplots()
-    shares = np.array([[recall(runs, alone(name), budget, [kind]).estimate for kind in TYPES] for name in NAMES])
-    every = np.array([[recall(runs, ALL, BUDGET, [kind]).estimate for kind in TYPES]])
+    shares = np.array([[share(runs, alone(name), budget, kind) for kind in TYPES] for name in NAMES])
+    every = np.array([[share(runs, ALL, BUDGET, kind) for kind in TYPES]])
     shown = np.vstack([shares, np.full((1, len(TYPES)), np.nan), every])
     axes.imshow(shown, cmap=_CLEAR, vmin=0, vmax=1, aspect="auto")
-    for (row, column), share in np.ndenumerate(shown):
-        if share >= 0.005:
-            axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", size=9, color=INK)
+    for (row, column), value in np.ndenumerate(shown):
+        if value >= 0.005:
+            axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", size=9, color=INK)
     labels = [*(SHORT[name] for name in NAMES), "", f"all, {BUDGET} per day"]
     axes.set_yticks(range(len(labels)), labels)
     axes.set_xticks(
@@ -206,20 +217,19 @@ def ablation(runs: Sequence[Ranks], budget: int = BUDGET) -> Drawing:
 
 def most_lost(runs: Sequence[Ranks], name: str, budget: int = BUDGET) -> str:
     """The type of which most is lost without a detector."""
-    lost = {kind: difference(runs, ALL, without(name), budget, [kind]).estimate for kind in TYPES}
-    return max(lost, key=lambda kind: lost[kind])
+    return max(TYPES, key=lambda kind: share(runs, ALL, budget, kind) - share(runs, without(name), budget, kind))
 
 
 def by_type(runs: Sequence[Ranks]) -> Markdown:
     """A table of what the best detector alone finds of each type, and all together, with intervals."""
     rows = []
     for kind in TYPES:
-        best = max(NAMES, key=lambda name: recall(runs, alone(name), SOME, [kind]).estimate)
+        best = max(NAMES, key=lambda name: share(runs, alone(name), SOME, kind))
         n = sum(run.type.count(kind) for run in runs)
         one, three, every = (
             recall(runs, *arm, [kind]) for arm in ((alone(best), FEW), (alone(best), SOME), (ALL, BUDGET))
         )
-        rows.append([kind.replace("_", " "), SHORT[best], n, *map(_share, (one, three, every))])
+        rows.append([kind.replace("_", " "), SHORT[best], n, *map(_interval, (one, three, every))])
     heads = [
         "Type",
         "Best detector alone",
@@ -231,5 +241,5 @@ def by_type(runs: Sequence[Ranks]) -> Markdown:
     return table(heads, rows, left=2)
 
 
-def _share(share: Interval) -> str:
-    return f"{share.estimate:.2f}<br>({share.low:.2f} to {share.high:.2f})"
+def _interval(of: Interval) -> str:
+    return f"{of.estimate:.2f}<br>({of.low:.2f} to {of.high:.2f})"

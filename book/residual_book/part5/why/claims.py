@@ -9,7 +9,7 @@ from functools import partial
 
 from residual_book import claims
 from residual_book.claims import extended, glue_all, number
-from residual_book.part5.why.experiment import RESULT, SEEDS, Organization, chosen, record, recorded, share
+from residual_book.part5.why.experiment import RESULT, SEEDS, Organization, chosen, record, recorded, share, true_only
 from residual_book.recording import RESULTS
 from residual_book.stats import mean_over, seeds_of
 
@@ -18,16 +18,20 @@ FRESH, ORGANIZATIONS = RESULTS / "why-fresh.json", len(SEEDS)
 
 def on_runs(runs: Sequence[Organization], *, recorded: str = RESULT.name) -> None:
     """Of what the alerts that found an episode say."""
-    precise, shown, by_chance, complete, named, at_random, largest = (
-        mean_over(runs, partial(share, name=name))
-        for name in ("precise", "shown", "by_chance", "complete", "named", "at_random", "largest")
+    true = [true_only(run) for run in runs]
+    precise, shown, by_chance, complete = (
+        mean_over(true, partial(share, name=name)) for name in ("precise", "shown", "by_chance", "complete")
     )
-    focus = mean_over(runs, lambda run: share(run, "precise") - share(run, "by_chance"))
+    named, at_random, largest = (
+        mean_over(runs, partial(share, name=name)) for name in ("named", "at_random", "largest")
+    )
+    focus = mean_over(true, lambda run: share(run, "precise") - share(run, "by_chance"))
     over_random = mean_over(runs, lambda run: share(run, "named") - share(run, "at_random"))
     over_largest = mean_over(runs, lambda run: share(run, "named") - share(run, "largest"))
     covered = mean_over(runs, lambda run: sum(of for _, of in run.covered) / len(run.covered))
     glue_all(
-        organizations=number(len(runs)), alerts=number(sum(len(run.explained) for run in runs)),
+        organizations=number(len(runs)), about=number(sum(len(run.explained) for run in runs)),
+        alerts=number(sum(len(run.explained) for run in true)), true_named=mean_over(true, partial(share, name="named")),
         others=number(sum(run.others for run in runs)), precise=precise, shown=shown, by_chance=by_chance, focus=focus,
         complete=complete, covered=covered, named=named, at_random=at_random, largest=largest, over_random=over_random,
         over_largest=over_largest, chosen=mean_over(runs, lambda run: len(chosen(run).explained) / len(run.explained)),
@@ -53,8 +57,8 @@ def on_runs(runs: Sequence[Organization], *, recorded: str = RESULT.name) -> Non
         verdict=gap(to_report),
     )  # fmt: skip
     check(
-        "why-named", holds=named.low > 0.8, value=named, unit="of the alerts with an episode",
-        statement="In more than four of five alerts that found an episode, the signal that is named first fits the type.",
+        "why-named", holds=named.low > 0.8, value=named, unit="of the alerts",
+        statement="In more than four of five alerts about somebody who took part in an episode in these hours, the signal that is named first fits the type.",
         verdict=gap(to_report),
     )  # fmt: skip
     check(

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from residual import simulate
 from residual.detect.alert import Alert
 from residual.detect.score import Memory, advance, look
-from residual.detect.stream import narrowed
+from residual.detect.stream import narrowed, with_machines
 from residual.simulate import flat
 from residual_book.evaluation.live import FIRST, Live
 from residual_book.evaluation.watched import BUDGET, DAYS, USERS
@@ -40,10 +40,11 @@ FITS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Explained:
-    """An alert that found an episode, and how well it says which.
+    """An alert about somebody who took part in an episode in its hours, and how well it says which.
 
     Attributes:
-        type: of the episode that most of its events belong to.
+        type: of the episode that most of the events listed belong to; if none does, most of the entity's events.
+        found: whether an event of it is listed.
         detector: of the signal that is named first.
         precise: share of the events listed that belong to the episode.
         shown: the same of the few events that are shown whole, in the evidence.
@@ -55,6 +56,7 @@ class Explained:
     """
 
     type: str
+    found: bool
     detector: str
     precise: float
     shown: float
@@ -71,8 +73,8 @@ class Organization:
 
     Attributes:
         seed: of the organization.
-        explained: alerts that found an episode.
-        others: how many did not.
+        explained: alerts about somebody who took part in an episode.
+        others: how many were not.
         covered: of each episode that was found, its type, and the share of its events that some alert lists.
     """
 
@@ -95,12 +97,13 @@ def measure(seed: int, *, users: int = USERS, days: int = DAYS, episodes: float 
         alerts, after = advance(memory, events, BUDGET)
         if alerts:
             sights = look(memory, events)[0]
-            raised += [(alert, sights, events) for alert in alerts]
+            around = pl.concat([memory.recent, with_machines(events, memory.known)[0]])
+            raised += [(alert, sights, around) for alert in alerts]
         memory = after
     truth = attacks(pl.concat(labels))
-    explained = [explain(alert, sights, events, truth) for alert, sights, events in raised]
-    found = tuple(one for one in explained if one is not None)
-    return Organization(seed, found, len(raised) - len(found), covered([alert for alert, _, _ in raised], truth))
+    explained = [explain(alert, sights, around, truth) for alert, sights, around in raised]
+    about = tuple(one for one in explained if one is not None)
+    return Organization(seed, about, len(raised) - len(about), covered([alert for alert, _, _ in raised], truth))
 
 
 def covered(alerts: Sequence[Alert], truth: pl.DataFrame) -> tuple[tuple[str, float], ...]:
@@ -115,38 +118,40 @@ def attacks(labels: pl.DataFrame) -> pl.DataFrame:
     return labels.filter(~pl.col("twin")).select("episode", "type", uid="metadata.uid")
 
 
-def main_episode(alert: Alert, truth: pl.DataFrame) -> tuple[str, str] | None:
-    """The episode that most events of an alert belong to, and its type; None where none belongs to any."""
-    own = truth.filter(pl.col("uid").is_in(list(alert.events)))
+def main_episode(uids: Sequence[str], truth: pl.DataFrame) -> tuple[str, str] | None:
+    """The episode that most of some events belong to, and its type; None where none belongs to any."""
+    own = truth.filter(pl.col("uid").is_in(list(uids)))
     counted = own.group_by("episode", "type").len().sort("len", "episode", descending=[True, False])
     return None if own.is_empty() else counted.select("episode", "type").row(0)
 
 
 def explain(alert: Alert, sights: pl.DataFrame, events: pl.DataFrame, truth: pl.DataFrame) -> Explained | None:
-    """Compare an alert with the truth; None for one that found no episode.
+    """Compare an alert with the truth; None for one about somebody who took part in no episode.
 
     Args:
         alert: raised on some day.
         sights: all of that day.
-        events: of that day.
+        events: of that day and the hours before that its windows reach back to, with machines.
         truth: as of `attacks`.
     """
-    found = main_episode(alert, truth)
-    if found is None:
+    entity = alert.entities[0]
+    found = main_episode(alert.events, truth)
+    there = found or main_episode(events.filter(pl.col(entity.kind) == entity.value)["uid"].to_list(), truth)
+    if there is None:
         return None
-    episode, kind = found
+    episode, kind = there
     of = set(truth.filter(pl.col("episode") == episode)["uid"].to_list())
     shown = [one["metadata"]["uid"] for one in alert.evidence]
     classes = pl.Series([one["class_uid"] for one in alert.evidence], dtype=pl.Int32).unique()
     around = events.filter(
         pl.col("class_uid").is_in(classes.implode()) & pl.col("time").is_between(alert.begin, alert.end)
     )
-    entity = alert.entities[0]
     same = sights.filter((pl.col("kind") == entity.kind) & (pl.col("entity") == entity.value)).sort("rate", "end")
     oddest = same.unique("detector", keep="first", maintain_order=True)
     fits = oddest["detector"].is_in(list(FITS[kind])).to_numpy()
     return Explained(
         type=kind,
+        found=found is not None,
         detector=alert.signals[0].detector,
         precise=_share(alert.events, of),
         shown=_share(shown, of),
@@ -163,8 +168,13 @@ def _share(uids: Sequence[str], of: set[str]) -> float:
 
 
 def share(run: Organization, name: str) -> float:
-    """The mean of one of the attributes of `Explained` over the alerts of an organization that found an episode."""
+    """The mean of one of the attributes of `Explained` over the alerts of an organization."""
     return float(np.mean([getattr(one, name) for one in run.explained]))
+
+
+def true_only(run: Organization) -> Organization:
+    """An organization with only the alerts that found an episode."""
+    return replace(run, explained=tuple(one for one in run.explained if one.found))
 
 
 def chosen(run: Organization) -> Organization:
@@ -213,7 +223,7 @@ def stories(live: Live, types: Sequence[str]) -> list[Alert]:
     truth = attacks(live.labels)
     told: dict[str, Alert] = {}
     for alert in live.all_alerts:
-        found = main_episode(alert, truth)
+        found = main_episode(alert.events, truth)
         if found is not None and alert.signals[0].detector in FITS[found[1]]:
             told.setdefault(found[1], alert)
     if missing := set(types) - set(told):

@@ -9,7 +9,7 @@ from residual.detect.alert import Alert, Signal
 from residual.detect.stream import DAY
 from residual.simulate import TYPES
 from residual_book.evaluation.live import FIRST
-from residual_book.part5.why.experiment import Organization, chosen, share
+from residual_book.part5.why.experiment import Organization, chosen, share, true_only
 from residual_book.style import INK, OTHER, PAPER, PLAIN, RESIDUAL, Drawing, figure, styled
 
 ATTACK, PAST = PLAIN, "#80808090"
@@ -56,7 +56,7 @@ def _counts(axes: Axes, signal: Signal) -> None:
 def events(runs: Sequence[Organization]) -> Drawing:
     """By type: how many of the events listed belong to the episode, and how many of the episode's are listed."""
     drawing, (listed, complete) = figure(2, height=4.6, stacked=4.2, share_y=True)
-    every = [one for run in runs for one in run.explained]
+    every = [one for run in runs for one in true_only(run).explained]
     for row, kind in enumerate(TYPES):
         own = [one for one in every if one.type == kind]
         if not own:
@@ -96,7 +96,7 @@ def named(runs: Sequence[Organization]) -> Drawing:
             values = [share(chosen(run) if only else run, name) for run in runs]
             axes.plot([100 * value for value in values], [row] * len(values), "o", color=color, alpha=0.7)
         axes.set(xlabel="fits the type (%)", xlim=(0, 103))
-    every.set(title="all alerts with an episode")
+    every.set(title="all about an episode")
     choice.set(title="where it matters")
     every.set_yticks(range(len(ways)), list(ways.values()))
     every.set_ylim(len(ways) - 0.5, -0.5)
