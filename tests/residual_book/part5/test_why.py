@@ -54,8 +54,8 @@ def test_an_alert_is_held_against_the_events_of_its_episode() -> None:
     seen = sights((FAILED, "ann", 0.1, 4.0), ("values of a sign-in", "ann", 0.3, 0.0), (ADDRESS, "bob", 0.0, 9.0))
     found = experiment.explain(about("ann", events), seen, events, known)
     assert found == Explained(
-        type="brute_force", found=True, detector=FAILED, precise=3 / 4, shown=1, by_chance=3 / 5, complete=3 / 4, named=True,
-        at_random=1 / 2, largest=True,
+        type="brute_force", found=True, detector=FAILED, precise=3 / 4, shown=1, by_chance=3 / 5, complete=3 / 4,
+        named=True, at_random=1 / 2, largest=True,
     )  # fmt: skip
     assert experiment.explain(about("ann", events), seen, events, truth("e2")) is None
 

@@ -33,17 +33,17 @@ SHOWN = 6  # one in so many connections of a day is drawn
 _CLEAR = LinearSegmentedColormap.from_list("clear", [f"{RESIDUAL}00", RESIDUAL])
 SHORT = {
     "failed sign-ins of a user": "failed sign-ins",
-    "users who sign in from an address": "users of an address",
-    "connections of a machine to a host": "connections of a pair",
-    "ports that a machine connects to": "ports of a machine",
-    "lookups of a machine below a domain": "lookups of a pair",
-    "errors of an application": "errors of an application",
-    "steady new contacts of a machine to a host": "new contacts of a pair",
+    "users who sign in from an address": "users per address",
+    "connections of a machine to a host": "connections",
+    "ports that a machine connects to": "ports",
+    "lookups of a machine below a domain": "lookups",
+    "errors of an application": "errors",
+    "steady new contacts of a machine to a host": "new contacts",
     "order of a user's calls": "order of calls",
     "user and address of a call": "user and address",
-    "values of a sign-in": "values of a sign-in",
-    "values of a connection": "values of a connection",
-    "values of a process": "values of a process",
+    "values of a sign-in": "sign-in values",
+    "values of a connection": "traffic values",
+    "values of a process": "process values",
 }
 
 
@@ -177,9 +177,8 @@ def alone_by_type(runs: Sequence[Ranks], budget: int = SOME) -> Drawing:
             axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", size=9, color=INK)
     labels = [*(SHORT[name] for name in NAMES), "", f"all, {BUDGET} per day"]
     axes.set_yticks(range(len(labels)), labels)
-    axes.set_xticks(
-        range(len(TYPES)), [kind.replace("_", " ") for kind in TYPES], rotation=60, ha="left", rotation_mode="anchor"
-    )
+    names = [kind.replace("_", "\N{NO-BREAK SPACE}") for kind in TYPES]
+    axes.set_xticks(range(len(TYPES)), names, rotation=90 if narrow() else 50, ha="left", rotation_mode="anchor")
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.grid(False)
     axes.spines[:].set_visible(False)
