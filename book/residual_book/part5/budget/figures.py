@@ -33,7 +33,9 @@ def budgets(runs: Sequence[Outcome]) -> Drawing:
             band(axes, BUDGETS, each, LOOKS[rival], label=NAMES[rival])
         elif rival != "D clean":
             axes.plot(BUDGETS, [share.estimate for share in each], color=INK, alpha=0.45, linewidth=1)
-            axes.annotate(NAMES[rival], (BUDGETS[-1], each[-1].estimate), ha="right", va="bottom", fontsize=8, alpha=0.7)
+            axes.annotate(
+                NAMES[rival], (BUDGETS[-1], each[-1].estimate), ha="right", va="bottom", fontsize=8, alpha=0.7
+            )
     axes.set(xscale="log", ylim=(0, 1), xlabel="alerts per day", ylabel="share of episodes found")
     axes.set_xticks(BUDGETS, [str(budget) for budget in BUDGETS])
     axes.minorticks_off()

@@ -26,7 +26,12 @@ def nulls(seen: Seen) -> Drawing:
         fits.plot([min(values), max(values)], [row, row], color=INK, alpha=0.3, linewidth=1)
         for value, (name, (marker, color)) in zip(values, marks.items(), strict=True):
             fits.plot(value, row, marker, color=color, label=name if not row else None)
-    fits.set(xscale="log", title="Attacks in the null", xlabel="entities per day as odd as an episode", ylim=(len(rows) - 0.4, -1.9))
+    fits.set(
+        xscale="log",
+        title="Attacks in the null",
+        xlabel="entities per day as odd as an episode",
+        ylim=(len(rows) - 0.4, -1.9),
+    )
     fits.set_yticks(range(len(rows)), [name.replace(" of a", "\nof a", 1) for name in rows], fontsize=7.5)
     fits.grid(axis="y", visible=False)
     fits.legend(loc="upper left", fontsize=8, ncols=3, columnspacing=0.8, handletextpad=0.1)
@@ -45,9 +50,14 @@ def days(seen: Seen, live: Live) -> Drawing:
     new.set_yticks([0, 1], ["without", "with"])
     new.set(title="A learning state", xlabel="alerts; colored: about new names", ylim=(1.6, -0.6))
     raised = [in_the_day(alerts) for alerts in live.alerts.values()]
-    number = np.arange(len(raised))
-    day.bar(number, raised, color=RESIDUAL)
-    day.bar(number, [len(a) - r for a, r in zip(live.alerts.values(), raised, strict=True)], bottom=raised, color="#80808060")
+    days_of_test = np.arange(len(raised))
+    day.bar(days_of_test, raised, color=RESIDUAL)
+    day.bar(
+        number,
+        [len(a) - r for a, r in zip(live.alerts.values(), raised, strict=True)],
+        bottom=raised,
+        color="#80808060",
+    )
     day.set(title="As the day goes", xlabel="day of the test", ylabel="alerts")
     for evaluation, name, color in (
         (live.evaluation(), "with a threshold", RESIDUAL),
