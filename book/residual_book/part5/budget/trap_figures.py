@@ -7,7 +7,7 @@ import numpy as np
 from residual.detect.metrics import Evaluation
 from residual_book.evaluation.live import Live
 from residual_book.part5.budget.traps import PROMISED, Seen, came, in_the_day, newcomers, tails, told_at_midnight
-from residual_book.style import INK, OTHER, PLAIN, RESIDUAL, Drawing, figure, narrow, styled
+from residual_book.style import INK, OTHER, PLAIN, RESIDUAL, Drawing, figure, styled
 
 
 def in_sample(seen: Seen) -> Drawing:
@@ -42,15 +42,14 @@ def _in_sample(reached: Mapping[str, Sequence[float]]) -> Drawing:
 
 @styled
 def _attacks(rows: Mapping[str, tuple[float, float, float]]) -> Drawing:
-    drawing, (axes,) = figure(height=3.8, stacked=4.2)
+    drawing, (axes,) = figure(height=3.8, stacked=5.4)
     marks = {"tail fitted whole": ("x", PLAIN), "tail censored": ("s", RESIDUAL), "no attacks in it": ("o", OTHER[0])}
     for row, values in enumerate(rows.values()):
         axes.plot([min(values), max(values)], [row, row], color=INK, alpha=0.3, linewidth=1)
         for value, (name, (marker, color)) in zip(values, marks.items(), strict=True):
             axes.plot(value, row, marker, color=color, label=None if row else name)
     axes.set(xscale="log", xlabel="entities per day as odd as an attack", ylim=(len(rows) - 0.4, -0.6))
-    names = [name.replace(" of a", "\nof a", 1) if narrow() else name for name in rows]
-    axes.set_yticks(range(len(rows)), names, fontsize=8)
+    axes.set_yticks(range(len(rows)), list(rows), fontsize=8)
     axes.grid(axis="y", visible=False)
     drawing.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=9)
     alt = "For each detector three marks on a logarithmic axis. Without attacks in the null an attack looks rarer, in some detectors a hundred times. The censored tail is close to the whole one in all detectors but one or two, where it is much nearer to the clean null."
@@ -69,7 +68,7 @@ def _days(counts: Mapping[str, int], live: Live, evaluations: Sequence[Evaluatio
     days_of_test = np.arange(len(raised))
     day.bar(days_of_test, raised, color=RESIDUAL)
     day.bar(
-        number,
+        days_of_test,
         [len(a) - r for a, r in zip(live.alerts.values(), raised, strict=True)],
         bottom=raised,
         color="#80808060",
