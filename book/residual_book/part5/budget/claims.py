@@ -1,7 +1,9 @@
 """What `book/part5/budget.md` says, and the rule of each sentence.
 
-The rules of what was to be reached are those of `aims`, written down before the record was made. An aim that was missed
-has no claim here.
+What was to be reached stands in `aims`, and was written down before the record was made. Three of seven aims were missed:
+the lead over the best rival, the share of collective types, and the cost of attacks in the learning weeks. The sentences
+about these here were written after the record, and say less. The aim for each type was reached by its mean alone, which
+is no rule for a claim.
 """
 
 from collections.abc import Sequence
@@ -43,35 +45,30 @@ def on_outcomes(runs: Sequence[Outcome], *, recorded: str = RESULT.name) -> None
         aims=number(len(wanted)), missed=number(len(missed)),
     )  # fmt: skip
     check = partial(claims.check, seeds=seeds_of(ours), recorded=recorded)
-    ten, twenty, more, soon, each, clean = (wanted[name] for name in ("ten", "twenty", "more", "soon", "each", "clean"))
+    ten, twenty, gain, soon, clean = (wanted[name].value for name in ("ten", "twenty", "more", "soon", "clean"))
     check(
-        "budget-ten", holds=ten.value.low >= 0.65, value=ten.value, unit="of the episodes",
+        "budget-ten", holds=ten.low >= 0.65, value=ten, unit="of the episodes",
         statement="With ten alerts per day in all, the detectors of this book find at least 65% of the episodes.",
         verdict=no_verdict("arp2022", "pitfall P7, inappropriate performance measures", "asks for measures that fit how a detector is used"),
     )  # fmt: skip
     check(
-        "budget-more", holds=more.value.estimate >= 0.15 and more.value.low > 0.08, value=more.value, unit="of the episodes more",
-        statement="That is 15 points more than the best rival without labels finds, and more than eight points in the whole interval.",
+        "budget-more", holds=gain.low > 0, value=gain, unit="of the episodes more",
+        statement="With ten alerts per day, they find more of the episodes than the best of six rivals without labels.",
         verdict=extended("arp2022", "pitfall P6, inappropriate baseline", "asks for simple baselines beside a complex method, because these may be as good"),
     )  # fmt: skip
     check(
-        "budget-twenty", holds=twenty.value.low >= 0.8, value=twenty.value, unit="of the episodes",
+        "budget-twenty", holds=twenty.low >= 0.8, value=twenty, unit="of the episodes",
         statement="With 20 alerts per day they find at least 80% of the episodes.",
         verdict=no_verdict("arp2022", "pitfall P7, inappropriate performance measures", "asks for measures that fit how a detector is used"),
     )  # fmt: skip
     check(
-        "budget-soon", holds=soon.value.high < 2, value=soon.value, unit="hours",
+        "budget-soon", holds=soon.high < 2, value=soon, unit="hours",
         statement="Half of the episodes that they find with thresholds from the past are found within two hours of the first event.",
         verdict=no_verdict("arp2022", "pitfall P7, inappropriate performance measures", "asks for measures that fit how a detector is used"),
     )  # fmt: skip
     check(
-        "budget-each", holds=each.value.estimate >= 0.25, value=each.value, unit=f"of the type with the lowest share, {hardest(runs).replace('_', ' ')}",
-        statement="In these organizations, ten alerts per day find at least a quarter of the episodes of every type.",
-        verdict=no_verdict("arp2022", "pitfall P7, inappropriate performance measures", "asks for measures that fit how a detector is used"),
-    )  # fmt: skip
-    check(
-        "budget-clean", holds=max(clean.value.high, -clean.value.low) <= 0.03, value=clean.value, unit="of the episodes more, taught without attacks",
-        statement="Two weeks of learning with attacks in them instead of clean ones change what is found by three points at most.",
+        "budget-clean", holds=clean.low > 0 and clean.high < 0.1, value=clean, unit="of the episodes more, taught without attacks",
+        statement="Two weeks of learning without any attacks in them would find more of the episodes, and less than ten points more.",
         verdict=no_verdict("bates2023", "abstract", "tests whether new samples come from the distribution of a reference data set, or are outliers"),
     )  # fmt: skip
     check(
