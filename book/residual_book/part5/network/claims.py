@@ -7,7 +7,7 @@ from residual_book import claims
 from residual_book.claims import extended, glue_all, number
 from residual_book.evaluation.outcome import Outcome
 from residual_book.evaluation.recall import difference, recall
-from residual_book.part5.network.comparisons import Comparison, of
+from residual_book.part5.network.comparisons import Comparison, of, trained
 from residual_book.part5.network.experiment import CONTEXT, DETECTORS, NETWORK, RESULT
 from residual_book.stats import seeds_of
 
@@ -29,7 +29,7 @@ def on_comparisons(found: Sequence[Comparison], runs: Sequence[Outcome], *, reco
         organizations=number(len(alone)), episodes=number(sum(len(run.episode) for run in alone)), comparisons=number(len(found)),
         pays=number(sum(c.gain.low > 0.05 for c in found)) if any(c.gain.low > 0.05 for c in found) else "none",
         bounded=number(sum(c.gain.high < 0.05 for c in found)), alone=recall(alone), network=recall(network), gain=gain, over_context=over_context,
-        of_context=of_context, impossible=impossible, others=others, point=points.gain, **({"point_again": points.again} if points.again else {}),
+        of_context=of_context, impossible=impossible, impossible_alone=recall(alone, types=["impossible"]), others=others, trained_point=trained("point"), trained_collective=trained("collective"), point=points.gain, **({"point_again": points.again} if points.again else {}),
     )  # fmt: skip
     check = partial(claims.check, seeds=seeds_of(alone), recorded=recorded)
     check(

@@ -66,6 +66,12 @@ def comparisons(runs: Sequence[Outcome]) -> list[Comparison]:
     ]
 
 
+def trained(kind: str) -> Interval:
+    """What the best network that learned finds of a kind of anomalies, less what one finds that nobody trained."""
+    runs = read_record(RESULTS / "uses.json")["runs"]
+    return _of_scores(runs, kind, _best(runs, kind, LEARNED), "untrained")
+
+
 def of(runs: Sequence[Outcome], arm: str) -> list[Outcome]:
     """The outcomes of an arm, one per organization."""
     return [run for run in runs if run.rival == arm]
