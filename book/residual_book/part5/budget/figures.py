@@ -32,15 +32,13 @@ def budgets(runs: Sequence[Outcome]) -> Drawing:
         if rival in LOOKS:
             band(axes, BUDGETS, each, LOOKS[rival], label=NAMES[rival])
         elif rival != "D clean":
-            axes.plot(BUDGETS, [share.estimate for share in each], color=INK, alpha=0.45, linewidth=1)
-            axes.annotate(
-                NAMES[rival], (BUDGETS[-1], each[-1].estimate), ha="right", va="bottom", fontsize=8, alpha=0.7
-            )
+            label = "other rivals" if rival == "guess" else None
+            axes.plot(BUDGETS, [share.estimate for share in each], color=INK, alpha=0.45, linewidth=1, label=label)
     axes.set(xscale="log", ylim=(0, 1), xlabel="alerts per day", ylabel="share of episodes found")
     axes.set_xticks(BUDGETS, [str(budget) for budget in BUDGETS])
     axes.minorticks_off()
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
-    alt = "Share of episodes found over 5, 10, 20 and 50 alerts per day. All lines rise and none is flat at ten. Random windows stay near zero."
+    alt = "Share of episodes found over 5, 10, 20 and 50 alerts per day. All lines rise. The detectors of this book lie above all others at every budget, with a band of their own; counting by the hour flattens below one half, and random windows stay lowest."
     return Drawing(drawing, alt)
 
 
@@ -75,7 +73,7 @@ def by_type(runs: Sequence[Outcome]) -> Drawing:
     axes.set_yticks(range(len(TYPES)), [name.replace("_", " ") for name in TYPES])
     axes.grid(axis="y", visible=False)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.2, 1), ncols=3)
-    alt = "For each of eleven types, the share that the detectors find with ten alerts per day and with twenty, with intervals that are wide, and what the rival finds that is told labels. Persistence, exfiltration and beacons are lowest with ten, and gain most from twenty."
+    alt = "For each of eleven types, the share that the detectors find with ten alerts per day and with twenty, with intervals that are wide, and what the rival finds that is told labels. Persistence and exfiltration are lowest with ten, and exfiltration gains most from twenty."
     return Drawing(drawing, alt)
 
 
@@ -87,8 +85,8 @@ def delays(runs: Sequence[Outcome]) -> Drawing:
         own = of(runs, rival)
         taken, n = np.sort(hours(own)), sum(len(found(run, BUDGET)) for run in own)
         axes.step(taken, np.arange(1, len(taken) + 1) / n, where="post", color=look.color, label=NAMES[rival])
-    axes.set(xscale="log", xlim=(0.1, 100), ylim=(0, 1), xlabel="hours since the first event", ylabel="episodes found")
-    axes.set_xticks([0.25, 1, 4, 12, 48], ["¼", "1", "4", "12", "48"])
+    axes.set(xscale="log", xlim=(0.1, 15), ylim=(0, 1), xlabel="hours since the first event", ylabel="episodes found")
+    axes.set_xticks([0.25, 1, 4, 12], ["¼", "1", "4", "12"])
     axes.minorticks_off()
     axes.legend(loc="upper left")
     alt = "Five rising curves over hours on a logarithmic scale. They rise most within the first four hours."

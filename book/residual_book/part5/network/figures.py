@@ -22,7 +22,7 @@ NAMES = {
 @styled
 def gains(found: Sequence[Comparison]) -> Drawing:
     """What a network adds, one row per comparison, on the organizations of each recording and on fresh ones."""
-    drawing, (axes,) = figure(height=5.2, stacked=6.6)
+    drawing, (axes,) = figure(height=5.2, stacked=7.6)
     axes.axvspan(-MARGIN, MARGIN, color=INK, alpha=0.08, linewidth=0)
     axes.axvline(0, color=INK, alpha=0.4, linewidth=1)
     for row, comparison in enumerate(found):
@@ -40,7 +40,7 @@ def gains(found: Sequence[Comparison]) -> Drawing:
                     markerfacecolor=face,
                     label=None if row else label,
                 )
-    rows = [f"{c.network}\nless {c.without}" for c in found]
+    rows = [f"{c.network}\nagainst {c.without}" for c in found]
     axes.set_yticks(range(len(found)), rows, fontsize=7.5 if narrow() else 9)
     axes.set(ylim=(len(found) - 0.5, -0.5), xlabel="points of recall that the network adds")
     axes.grid(axis="y", visible=False)
