@@ -39,7 +39,7 @@ def on_comparisons(found: Sequence[Comparison], runs: Sequence[Outcome], *, reco
     )  # fmt: skip
     check(
         "network-context", holds=over_context.high < 0.05, value=over_context, unit="of the episodes more with the network",
-        statement="The network finds at most five points more than its input alone, given the same two alerts in ten.",
+        statement="The network finds at most five points more than its context features alone, given the same two alerts in ten.",
         verdict=extended("arp2022", "pitfall P6, inappropriate baseline", "asks for simple baselines beside a complex method, because these may be as good"),
     )  # fmt: skip
 

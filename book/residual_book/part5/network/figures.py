@@ -15,7 +15,7 @@ MARGIN = 5  # points
 NAMES = {
     DETECTORS: "the detectors alone",
     NETWORK: "with an untrained network of events",
-    CONTEXT: "with its input alone",
+    CONTEXT: "with its context features alone",
 }
 
 
