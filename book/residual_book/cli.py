@@ -198,6 +198,14 @@ def why(out: Out, seeds: Seeds = "0,1,2,3,4") -> None:
 
 
 @app.command()
+def network(out: Out, seeds: Seeds = "180,181,182,183,184") -> None:
+    """Record the detectors of part V with and without a network; given again, go on where it was stopped."""
+    from residual_book.part5.network import experiment
+
+    experiment.record(out, _integers("seeds", seeds))
+
+
+@app.command()
 def rows_depth(out: Out, seeds: Seeds = "50,51,52,53,54") -> None:
     """Record stacks of linear blocks, plain and residual, on records; given again, go on where it was stopped."""
     from residual_book.part4.rows import experiment
