@@ -46,7 +46,9 @@ def comparisons(runs: Sequence[Outcome]) -> list[Comparison]:
     found = [
         Comparison("a network that knows the hour", "volume", *(_of_outcomes(bar, "W", "V") for bar in bars)),
         Comparison("an untrained network of events", "volume", *(_of_outcomes(bar, "U", "V") for bar in bars)),
-        Comparison("an untrained network of events", "its context features", *(_of_outcomes(bar, "U", "C") for bar in bars)),
+        Comparison(
+            "an untrained network of events", "its context features", *(_of_outcomes(bar, "U", "C") for bar in bars)
+        ),
         Comparison(
             "a network that expects windows", "its seasonal mean",
             *(_of_outcomes(path, "network", "seasonal mean") for path in windows),
