@@ -53,7 +53,7 @@ def episodes(sights: pl.DataFrame, around: pl.DataFrame, budget: int, threshold:
     found: list[Episode] = []
     for sight in ranked(sights, MOST * budget).iter_rows(named=True):
         same = sights.filter((pl.col("kind") == sight["kind"]) & (pl.col("entity") == sight["entity"]))
-        ends = same.filter(pl.col("rate") <= threshold)["end"].to_list()
+        ends = same.filter(pl.col("rate") <= threshold, pl.col("end") >= sight["begin"])["end"].to_list()
         rows = set(events_of(sight, around)["row"].to_list())
         home = next((e for e in found if len(rows & e.events) > SHARED * len(rows)), None)
         if home is None:
