@@ -21,7 +21,11 @@ ONLY_IN = {
 }  # fmt: skip
 NOT_IN_LIBRARY = {"residual_book", "matplotlib", "IPython", "joblib", "pyod"}
 MODULES = [path for path in sorted(LIBRARY.rglob("*.py")) if path != LIBRARY / "__init__.py"]
-PAGES = sorted(path.parent.relative_to(BOOK) for path in BOOK.glob("*/*/__init__.py"))  # such as part1/degradation
+PAGES = [  # such as part1/degradation
+    folder.relative_to(BOOK)
+    for folder in sorted(path.parent for path in BOOK.glob("*/*/__init__.py"))
+    if folder.parent.name != "evaluation"
+]
 # What the import of a room brings, beside what it must: a user of one room need not have installed another's packages.
 EXTRAS = {
     "polars", "pyarrow", "ocsf_json_schema", "jsonschema_rs", "sklearn", "jax", "flax", "optax", "scipy", "matplotlib",
@@ -38,6 +42,7 @@ BRINGS = {
     "residual.ocsf": {"polars", "pyarrow", "ocsf_json_schema", "jsonschema_rs"},
     "residual.simulate": {"polars", "pyarrow", "ocsf_json_schema", "jsonschema_rs"},
     "residual.tabular": {"polars", "pyarrow", "sklearn", "scipy", "ocsf_json_schema", "jsonschema_rs"},
+    "residual.detect": {"polars", "pyarrow", "sklearn", "scipy", "ocsf_json_schema", "jsonschema_rs"},
     "residual.cli": set(),
 }
 

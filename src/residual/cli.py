@@ -191,8 +191,14 @@ def score(
 
     done = run(events, model, out, budget=alerts_a_day, quarantine=quarantine, progress=True)
     print(f"{out}: {done.alerts:,} alerts on {done.days:,} days; {done.learned:,} days only taught")
-    if done.late or done.rejected:
-        print(f"{done.late:,} events came too late, on days that are done; {done.rejected:,} were rejected")
+    if done.lowered:
+        print(f"{done.lowered:,} more would have been raised without verdicts; they are in the files *.lowered.jsonl")
+    for count, what in (
+        (done.late, "came too late, for days that are done"), (done.astray, "are days away from all others"),
+        (done.rejected, "were rejected"),
+    ):  # fmt: skip
+        if count:
+            print(f"{count:,} events {what}")
 
 
 @app.command()
@@ -249,6 +255,24 @@ def verdict(
 
     alert = write(alerts, uid, Verdict(answer, why, who, int(time.time() * 1000)))
     print(f"alert {alert.uid}: {answer}")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="New folder for all of it.")] = Path("residual-demo"),
+    show: Annotated[
+        bool, typer.Option("--open/--no-open", help="Show the report in a browser, if there is one.")
+    ] = True,
+) -> None:
+    """Simulate an organization, score it, answer the alerts of a week, score the next, and report: a few minutes."""
+    import webbrowser
+
+    from residual.detect.demo import demo as run
+
+    for line in run(out):
+        print(line, flush=True)
+    if show:
+        webbrowser.open((out / "report.html").resolve().as_uri())
 
 
 @app.command()

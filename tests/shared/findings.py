@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 from sign_ins import TIME, sign_in
 
-from residual.detect.alert import Alert, Entity, FirstTime, Observation, Signal, Verdict
+from residual.detect.alert import Alert, Alike, Entity, FirstTime, Observation, Signal, Verdict
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -33,12 +33,13 @@ JSON = st.recursive(
 NAMES = st.sampled_from(["actor", "device", "data", "src_endpoint", "query", "verdict", "time", "uid"]) | TEXTS
 EVENTS = st.dictionaries(NAMES, JSON, max_size=4) | st.integers(0, 99).map(sign_in)
 FIRSTS = st.builds(FirstTime, TEXTS, TEXTS, st.sampled_from(["entity", "peers", "organization"]))
+ALIKE = st.builds(Alike, TEXTS, st.sampled_from(["true", "benign"]), NUMBERS, ENTITIES, TIMES)
 ALERTS = st.builds(
     Alert, TEXTS, TIMES, TIMES, TIMES, st.lists(ENTITIES, max_size=3).map(tuple),
     st.lists(SIGNALS, min_size=1, max_size=3).map(tuple),
     st.lists(FIRSTS, max_size=2).map(tuple),
     st.lists(TEXTS, max_size=3).map(tuple), st.integers(0, 2**31 - 1), st.lists(EVENTS, max_size=2).map(tuple),
-    st.none() | VERDICTS,
+    st.none() | VERDICTS, st.floats(-1, 1), st.lists(ALIKE, max_size=2).map(tuple),
 )  # fmt: skip
 
 

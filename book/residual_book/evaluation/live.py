@@ -48,13 +48,14 @@ class Live:
 def live(seed: int, *, users: int = USERS, days: int = DAYS, budget: int = 10) -> Live:
     """Simulate an organization and score it day by day."""
     simulation = simulate.simulation(users=users, days=days, seed=seed)
-    memory = Memory(FIRST, FIRST)
+    memory = Memory(FIRST)
     events, alerts, labels = {}, {}, []
     for day in tqdm(range(days), desc=f"days of organization {seed}", leave=False):
         parts = list(simulation.parts(day))
         labels += [part.labels for part in parts]
         events[FIRST + day] = pl.concat(narrowed(flat(part.events)) for part in parts).sort("time", "uid")
+        ready = memory.ready
         raised, memory = advance(memory, events[FIRST + day], budget)
-        if memory.ready:
+        if ready:
             alerts[FIRST + day] = raised
     return Live(simulation, events, alerts, pl.concat(labels), memory)

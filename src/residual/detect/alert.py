@@ -73,6 +73,16 @@ class Verdict:
     at: int | None = None
 
 
+class Alike(NamedTuple):
+    """An alert answered before that another is like, by a `likeness` from 0 to 1: about whom, and from when on."""
+
+    uid: str
+    answer: Answer
+    likeness: float
+    entity: Entity
+    begin: int
+
+
 @dataclass(frozen=True)
 class Alert:
     """An episode that is worth an analyst's time.
@@ -89,6 +99,8 @@ class Alert:
         count: of all events behind it.
         evidence: some of these events, nested as OCSF has them.
         verdict: what an analyst answered; None as long as nobody did.
+        shift: by how many powers of ten earlier verdicts moved it in the ranking: up, or down if negative.
+        alike: answered alerts that it is like, the likest first.
     """
 
     uid: str
@@ -102,6 +114,8 @@ class Alert:
     count: int
     evidence: tuple[Mapping[str, Any], ...] = ()
     verdict: Verdict | None = None
+    shift: float = 0.0
+    alike: tuple[Alike, ...] = ()
 
     @property
     def rate(self) -> float:

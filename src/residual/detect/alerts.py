@@ -4,7 +4,8 @@ Where what stands: `finding_info` has the title, the first and the last time, an
 uid; `anomaly_analyses` has one analysis per signal, whose baselines are what was expected, its standard deviation, how
 often per day something as unusual is expected, and the past; `evidences` has events, of which `data` keeps what an
 evidence has no attribute for; `enrichments` has what happened for the first time; `observables` has the entities. Only
-the kinds of the entities have no place in OCSF: they are `unmapped.kinds`, in the order of `observables`.
+the kinds of the entities have no place in OCSF: they are `unmapped.kinds`, in the order of `observables`; nor has what
+earlier verdicts did to the alert, `unmapped.verdicts`.
 
 An analyst's answer is `verdict_id`, `comment` (why), `assignee` (who) and `finding_info.modified_time` (when). Severity
 says how odd an alert is, and nothing about harm. There is no confidence, risk or attack: nothing here measures these.
@@ -114,7 +115,7 @@ def _finding(alert: Alert) -> dict[str, Any]:
             for first in alert.firsts
         ],
         "evidences": [_evidence(dict(one)) for one in alert.evidence],
-        "unmapped": {"kinds": [entity.kind for entity in alert.entities]},
+        "unmapped": {"kinds": [entity.kind for entity in alert.entities], **_moved(alert)},
     }
     if alert.verdict is not None:
         event |= {"activity_id": 2, "type_uid": CLASS_UID * 100 + 2}  # Update
@@ -125,6 +126,13 @@ def _finding(alert: Alert) -> dict[str, Any]:
         if alert.verdict.at is not None:
             info["modified_time"] = alert.verdict.at
     return event
+
+
+def _moved(alert: Alert) -> dict[str, Any]:
+    if not alert.shift and not alert.alike:
+        return {}
+    alike = [{**one._asdict(), "entity": one.entity._asdict()} for one in alert.alike]
+    return {"verdicts": {"shift": alert.shift, "alike": alike}}
 
 
 def _read(path: Path) -> Iterator[Alert]:

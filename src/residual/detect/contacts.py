@@ -33,7 +33,7 @@ class Contacts:
         size = pl.col("sent").fill_null(0).log1p()
         table = table.with_columns(hour=pl.col("time") // HOUR, n=pl.lit(1.0), size=size, square=size**2)
         first = settled(table, pair[0], state.get("first"))
-        today = table.group_by(*pair, "hour").agg(pl.col(_SUMS).sum())
+        today = table.group_by(*pair, "hour", maintain_order=True).agg(pl.col(_SUMS).sum())
         cells = pl.concat([state["cells"], today]) if "cells" in state else today
         cells = cells.sort(*pair, "hour")
         began = today.group_by(pair).agg(began=pl.col("hour").min())

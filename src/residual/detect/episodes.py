@@ -34,13 +34,21 @@ class Episode:
     entities: list[Entity] = field(default_factory=list)
 
 
-def ranked(sights: pl.DataFrame, most: int) -> pl.DataFrame:
-    """The oddest sight of each entity, the `most` oddest of them, from the oddest on."""
-    order = ["rate", "end", "kind", "entity", "detector"]
+def uid_of(day: int, sight: dict[str, Any]) -> str:
+    """The uid of the alert that a sight of a day raises."""
+    name = "\0".join(map(str, (day, *(sight[key] for key in ("kind", "entity", "other", "detector")))))
+    return blake2b(name.encode(), digest_size=8).hexdigest()
+
+
+def ranked(sights: pl.DataFrame, most: int, by: str = "rate") -> pl.DataFrame:
+    """The oddest sight of each entity, the `most` oddest of them, from the oddest on: the least in the column `by`."""
+    order = [by, "end", "kind", "entity", "detector"]
     return sights.sort(order).unique(["kind", "entity"], keep="first", maintain_order=True).head(most)
 
 
-def episodes(sights: pl.DataFrame, around: pl.DataFrame, budget: int, threshold: float, day: int) -> list[Episode]:
+def episodes(
+    sights: pl.DataFrame, around: pl.DataFrame, budget: int, threshold: float, day: int, by: str = "rate"
+) -> list[Episode]:
     """The `budget` oddest episodes of a day.
 
     Args:
@@ -49,11 +57,11 @@ def episodes(sights: pl.DataFrame, around: pl.DataFrame, budget: int, threshold:
         budget: how many episodes there may be.
         threshold: the rate below which a sight is raised when its window ends; others are at the end of the day.
         day: in days since 1970.
+        by: the column that ranks sights and is held against the threshold.
     """
     found: list[Episode] = []
-    for sight in ranked(sights, MOST * budget).iter_rows(named=True):
+    for sight in ranked(sights, MOST * budget, by).iter_rows(named=True):
         same = sights.filter((pl.col("kind") == sight["kind"]) & (pl.col("entity") == sight["entity"]))
-        ends = same.filter(pl.col("rate") <= threshold)["end"].to_list()
         rows = set(events_of(sight, around)["row"].to_list())
         home = next((e for e in found if len(rows & e.events) > SHARED * len(rows)), None)
         if home is None:
@@ -63,13 +71,21 @@ def episodes(sights: pl.DataFrame, around: pl.DataFrame, budget: int, threshold:
             found.append(home)
         others = same.filter((pl.col("rate") < UNUSUAL) & (pl.col("detector") != sight["detector"]))
         others = others.sort("rate", "end").unique("detector", keep="first", maintain_order=True)
+        early = same.filter(pl.col(by) <= threshold).sort("end", by).head(1)
         home.sights += [sight, *others.iter_rows(named=True)]
         home.events |= rows
-        home.raised = min([home.raised, *ends])
+        for one in pl.concat([others, early]).iter_rows(named=True):
+            home.events |= set(events_of(one, around)["row"].to_list())
+        home.raised = min([home.raised, *early["end"]])
         for kind, value in ((sight["kind"], sight["entity"]), (sight["other_kind"], sight["other"])):
             if kind is not None and Entity(kind, value) not in home.entities:
                 home.entities.append(Entity(kind, value))
     return found
+
+
+def missing(found: Sequence[Episode], others: Sequence[Episode]) -> list[Episode]:
+    """The episodes of which no other one has more than `SHARED` of the events."""
+    return [e for e in found if not any(len(e.events & o.events) > SHARED * len(e.events) for o in others)]
 
 
 def events_of(sight: dict[str, Any], around: pl.DataFrame) -> pl.DataFrame:
@@ -85,8 +101,6 @@ def alert_of(
 ) -> Alert:
     """An episode as an alert; `past` is that of each of its sights."""
     events = around.filter(pl.col("row").is_in(sorted(episode.events)))
-    first = episode.sights[0]
-    name = "\0".join(map(str, (day, first["kind"], first["entity"], first["detector"])))
     signals = [
         Signal(
             detector=s["detector"],
@@ -103,7 +117,7 @@ def alert_of(
     half = SHOWN // 2
     shown = events if events.height <= SHOWN else pl.concat([events.head(half), events.tail(half)])
     return Alert(
-        uid=blake2b(name.encode(), digest_size=8).hexdigest(),
+        uid=uid_of(day, episode.sights[0]),
         raised=episode.raised,
         begin=int(events["time"][0]),
         end=int(events["time"][-1]),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import isfinite, nan
 from typing import Any, NoReturn
 
-from residual.detect.alert import Alert, Answer, Entity, FirstTime, Observation, Signal, Verdict
+from residual.detect.alert import Alert, Alike, Answer, Entity, FirstTime, Observation, Signal, Verdict
 from residual.ocsf.text import short
 from residual.ocsf.validate import faults
 
@@ -42,6 +42,7 @@ def from_ocsf(event: Mapping[str, Any]) -> Alert:
         count=int(info["related_events_count"]),
         evidence=tuple(_merged(one, f"$.evidences[{n}].data") for n, one in enumerate(event.get("evidences", ()))),
         verdict=_verdict(finding),
+        **_moved(finding["unmapped"]),
     )
 
 
@@ -122,3 +123,22 @@ def _verdict(finding: _Part) -> Verdict | None:
         refuse("$.verdict_id", f"one of {', '.join(map(str, sorted([0, *_ANSWERS])))}", uid)
     who = finding.get("assignee", {}).get("name")
     return Verdict(_ANSWERS[uid], finding.get("comment", ""), who, None if at is None else int(at))
+
+
+def _moved(unmapped: _Part) -> dict[str, Any]:
+    """What `alerts._moved` wrote of earlier verdicts: the fields `shift` and `alike` of an alert."""
+    if "verdicts" not in unmapped:
+        return {}
+    try:
+        verdicts = unmapped["verdicts"]
+        shift, alike = float(verdicts["shift"]), tuple(map(_alike, verdicts["alike"]))
+        if not abs(shift) <= 1:
+            raise ValueError(f"a shift of {shift}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"$.unmapped.verdicts: expected what residual score writes, got {error}") from error
+    return {"shift": shift, "alike": alike}
+
+
+def _alike(one: _Part) -> Alike:
+    entity = Entity(str(one["entity"]["kind"]), str(one["entity"]["value"]))
+    return Alike(str(one["uid"]), _ANSWERS[VERDICTS[one["answer"]]], float(one["likeness"]), entity, int(one["begin"]))

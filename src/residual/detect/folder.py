@@ -24,19 +24,33 @@ def files(folder: Path) -> dict[int, Path]:
     Raises:
         ValueError: for a folder without any.
     """
-    found = {(datetime.strptime(path.stem, "%Y-%m-%d").date() - _EPOCH).days: path for path in folder.glob(_PATTERN)}
-    if not found:
+    if not (some := _files(folder)):
         raise ValueError(f"{folder} has no alerts: expected a folder that residual score wrote, with files per day")
+    return some
+
+
+def answered(folder: Path, *, since: int) -> dict[str, tuple[Verdict, int]]:
+    """The answers that stand in a folder, by uid, each with the day of its alert; those of days from `since` on.
+
+    Raises:
+        ValueError: for a file that does not hold alerts.
+    """
+    some = ((alert, day) for day, path in _files(folder).items() if day >= since for alert in read_alerts(path))
+    return {alert.uid: (alert.verdict, day) for alert, day in some if alert.verdict is not None}
+
+
+def _files(folder: Path) -> dict[int, Path]:
+    found = {(datetime.strptime(path.stem, "%Y-%m-%d").date() - _EPOCH).days: path for path in folder.glob(_PATTERN)}
     return dict(sorted(found.items()))
 
 
-def evaluation(folder: Path, labels: Path) -> Evaluation:
-    """Compare the alerts of a folder with labels in a Parquet file.
+def evaluation(folder: Path, labels: Path, *, after: int = 0) -> Evaluation:
+    """Compare the alerts of a folder, those of the days after one since 1970, with labels in a Parquet file.
 
     Raises:
         ValueError: for files that are not what is expected.
     """
-    days = files(folder)
+    days = {day: path for day, path in files(folder).items() if day > after}
     try:
         table = pl.read_parquet(labels, columns=list(LABELS))
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -52,7 +66,8 @@ def told(found: Evaluation) -> Iterator[str]:
     ).sort("type")  # fmt: skip
     for kind, hits, of, hours in kinds.select("type", "found", "of", "hours").iter_rows():
         yield f"{kind:>16} {hits:4} of {of:3}" + (f", half of them within {hours:.1f} h" if hits else "")
-    yield f"{'all':>16} {found.episodes['found'].sum():4} of {found.episodes.height:3}, {found.recall:.0%}"
+    share = f", {found.recall:.0%}" if found.episodes.height else ""
+    yield f"{'all':>16} {found.episodes['found'].sum():4} of {found.episodes.height:3}{share}"
 
 
 def write_report(folder: Path, out: Path, *, days: int) -> int:
@@ -82,6 +97,8 @@ def explained(folder: Path, uid: str) -> Iterator[str]:
         yield f"  {words.subject(signal)}: {words.statement(signal)} (as odd as this: {words.often(signal.rate)})"
     for first in alert.firsts:
         yield f"  {first.field} {first.value}: {words.new_for(first)}"
+    if alert.shift:
+        yield f"  {words.moved(alert)}"
     if alert.verdict is not None:
         yield f"  verdict: {alert.verdict.answer}, {alert.verdict.why}"
 

@@ -2,15 +2,16 @@
 
 The model is what is remembered of the days before. A day is scored by the days before it, and then joins them, so there
 is nothing to fit beforehand; the first two weeks only learn. The alerts of a day are written before the memory of it,
-each whole or not at all: a run that is killed does that day again, to the same alerts, and goes on.
+each whole or not at all: a run that is killed does that day again, to the same alerts, and goes on. Verdicts stand with
+the alerts and not in the memory, which is the same whatever was answered.
 """
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from residual.detect.alert import Alert, Observation
 from residual.detect.alerts import write_alerts
 from residual.detect.calibrate import LEAST, PAST, highest, rates
 from residual.detect.detectors import DETECTORS
-from residual.detect.episodes import alert_of, episodes, ranked
+from residual.detect.episodes import Episode, alert_of, episodes, missing, ranked
 from residual.detect.firsts import SEEN, remember
-from residual.detect.sights import SIGHTS, Detector, Frames
+from residual.detect.folder import answered
+from residual.detect.sights import KEPT, SIGHTS, Detector, Frames
 from residual.detect.stream import COLUMNS, DAY, HOUR, SCHEMA, by_day, every_day, with_machines
+from residual.detect.verdicts import KEYS, PROFILES, Answers, moves, profiles
 from residual.ocsf.read import read
 from residual.storage import write_atomically
 
@@ -35,6 +38,7 @@ RENEWED = 7  # days that set the threshold at which a sight is raised before its
 TOLD = 50  # sights of a day whose rates are kept for that
 AROUND = 12  # hours before a day that its windows reach back to
 _CURRENT = "model.json"
+_KEPT = ("nulls", "rates", "known", "recent", "seen", "profiles")
 _NULLS = {"detector": pl.String, "day": pl.Int32, "score": pl.Float64}
 _RATES = {"day": pl.Int32, "rate": pl.Float64}
 _KNOWN = {"time": pl.Int64, "address": pl.String, "machine": pl.String}
@@ -42,44 +46,78 @@ _KNOWN = {"time": pl.Int64, "address": pl.String, "machine": pl.String}
 
 @dataclass
 class Memory:
-    """What is remembered of the days before `day`, which began with `start`; both in days since 1970."""
+    """What is remembered of the days before `day` (since 1970); `active` are those with events, the last ones."""
 
-    start: int
     day: int
+    active: tuple[int, ...] = ()
     frames: dict[str, Frames] = field(default_factory=dict)
     nulls: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_NULLS))
     rates: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_RATES))
     known: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_KNOWN))
     recent: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SCHEMA))
     seen: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SEEN))
+    profiles: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=PROFILES))
+
+    @property
+    def learned(self) -> bool:
+        """Whether there are statistics to score a day by."""
+        return len(self.active) >= LEARNING
+
+    @property
+    def null(self) -> tuple[int, ...]:
+        """The days that say how often a score is reached: they were scored, and had events."""
+        return self.active[LEARNING:][-PAST:]
 
     @property
     def ready(self) -> bool:
-        """Whether the last day was one of which something could be said."""
-        return self.day - 1 - self.start >= LEARNING + LEAST
+        """Whether these are enough to raise alerts on the next day."""
+        return len(self.null) >= LEAST
 
 
 @dataclass
 class Summary:
-    """What a run did: days that were scored, alerts, days that only taught, and events that came too late."""
+    """What a run did.
+
+    Attributes:
+        days: that were scored.
+        alerts: that were raised on them.
+        lowered: alerts that would have been raised without verdicts.
+        learned: days that only taught.
+        late: events of days that were done, which were passed over.
+        astray: events so far from all others in time that a clock must be wrong; they were passed over, too.
+        rejected: rows that could not be read; they are in quarantine.
+    """
 
     days: int = 0
     alerts: int = 0
+    lowered: int = 0
     learned: int = 0
     late: int = 0
+    astray: int = 0
     rejected: int = 0
 
 
 def score(
-    events: Path, model: Path, out: Path, *, budget: int = 10, quarantine: Path | None = None, progress: bool = False
+    events: Path,
+    model: Path,
+    out: Path,
+    *,
+    budget: int = 10,
+    before: int | None = None,
+    quarantine: Path | None = None,
+    progress: bool = False,
 ) -> Summary:
     """Score a folder of events, and write the alerts of each day to `out/YYYY-MM-DD.jsonl`.
+
+    The answers that stand in `out` rank the alerts of the days after; what they take out of the budget is written to
+    `out/YYYY-MM-DD.lowered.jsonl`. A day that is done again keeps its answers.
 
     Args:
         events: a folder that `residual.ocsf.read` reads, or one file. Days that the model has are passed over.
         model: folder of what is remembered; made where there is none.
         out: folder of the alerts.
         budget: alerts per day, in all.
+        before: the first day, in days since 1970, that is left for another run; none is.
         quarantine: the file for events that are rejected, as of `read`.
         progress: whether to show a bar.
 
@@ -95,33 +133,74 @@ def score(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=model, prefix=".days.") as scratch:
         done = None if memory is None else memory.day - 1
-        days, summary.late = by_day(table.events, Path(scratch, "days"), after=done)
+        days, summary.late, summary.astray = by_day(table.events, Path(scratch, "days"), after=done)
+        days = {day: path for day, path in days.items() if before is None or day < before}
         if not days:
             return summary
-        memory = memory or Memory(min(days), min(days))
+        memory = memory or Memory(min(days))
+        given = answered(out, since=memory.day - KEPT)
+        answers: Answers = {uid: (verdict.answer, day) for uid, (verdict, day) in given.items()}
         for day, today in tqdm(
             every_day(days, memory.day), total=max(days) + 1 - memory.day, unit="day", disable=not progress
         ):
-            alerts, memory = advance(memory, today, budget)
-            if memory.ready:
+            ready, then = memory.ready, memory
+            sights, memory = look(then, today)
+            if ready:
+                alerts, lowered = raised(then, memory, sights, today, budget, answers)
+                alerts = [replace(a, verdict=given[a.uid][0]) if a.uid in given else a for a in alerts]
                 write_alerts(out / f"{date(day)}.jsonl", alerts)
+                _or_none(out / f"{date(day)}.lowered.jsonl", lowered)
                 summary.days += 1
                 summary.alerts += len(alerts)
+                summary.lowered += len(lowered)
             else:
                 summary.learned += 1
-            save(memory, model)
+            if today.height or day == max(days):  # a day without events leaves nothing to remember
+                save(memory, model)
     return summary
 
 
-def advance(memory: Memory, events: pl.DataFrame, budget: int) -> tuple[list[Alert], Memory]:
-    """The alerts of the next day, out of its events as `stream.by_day` has them, and the memory after it."""
+def advance(
+    memory: Memory, events: pl.DataFrame, budget: int, answers: Answers | None = None
+) -> tuple[list[Alert], Memory]:
+    """The alerts of the next day, out of its events as `stream.by_day` has them, and the memory after it.
+
+    Args:
+        memory: of the days before.
+        events: of the day.
+        budget: how many alerts there may be.
+        answers: by uid of an alert the answer, and the day since 1970 at whose end it was given.
+    """
     sights, after = look(memory, events)
+    return raised(memory, after, sights, events, budget, answers or {})[0], after
+
+
+def raised(
+    memory: Memory, after: Memory, sights: pl.DataFrame, events: pl.DataFrame, budget: int, answers: Answers
+) -> tuple[list[Alert], list[Alert]]:
+    """The alerts of a day at which `look` has looked, and those that there would be in their place without verdicts."""
     if not sights.height:
-        return [], after
+        return [], []
     day = memory.day
     around = pl.concat([memory.recent, with_machines(events, memory.known)[0]]).with_row_index("row")
-    some = episodes(sights, around, budget, _threshold(memory.rates, day, budget), day)
-    return [alert_of(e, around, memory.seen, [_past(memory.frames, s) for s in e.sights], day) for e in some], after
+    threshold = _threshold(memory.rates, day, budget)
+    moved = moves(after.profiles, answers, day)
+
+    def told(some: list[Episode]) -> list[Alert]:
+        pasts = ([_past(memory.frames, sight) for sight in episode.sights] for episode in some)
+        alerts = [alert_of(e, around, memory.seen, past, day) for e, past in zip(some, pasts, strict=True)]
+        return [replace(a, shift=moved[a.uid][0], alike=moved[a.uid][1]) if a.uid in moved else a for a in alerts]
+
+    plain = episodes(sights, around, budget, threshold, day)
+    if not moved:
+        return told(plain), []
+    shifts = after.profiles.filter(pl.col("day") == day).select(
+        *KEYS, shift=pl.col("uid").replace_strict({uid: by for uid, (by, _) in moved.items()}, default=0.0)
+    )
+    sights = sights.join(shifts, on=KEYS, how="left", nulls_equal=True, maintain_order="left")
+    sights = sights.with_columns(moved=pl.col("rate") * 10 ** -pl.col("shift").fill_null(0.0)).drop("shift")
+    some = episodes(sights, around, budget, threshold, day, by="moved")
+    return told(some), told(missing(plain, some))
 
 
 def look(memory: Memory, events: pl.DataFrame) -> tuple[pl.DataFrame, Memory]:
@@ -132,27 +211,31 @@ def look(memory: Memory, events: pl.DataFrame) -> tuple[pl.DataFrame, Memory]:
         the first two weeks.
     """
     day = memory.day
+    if not events.height:  # a day on which nothing was recorded says nothing about any other
+        return _rated(pl.DataFrame(schema=SIGHTS), DETECTORS[0], memory), replace(memory, day=day + 1)
     events, known = with_machines(events, memory.known)
-    sights, frames, nulls = [], {}, [memory.nulls.filter(pl.col("day") >= day - PAST)]
-    learned = day - memory.start >= LEARNING
+    sights, frames = [], {}
+    nulls = [memory.nulls.filter(pl.col("day").is_in(memory.null))]
     for detector in DETECTORS:
         found, frames[detector.name] = detector.advance(day, events, memory.frames.get(detector.name, {}))
-        if learned:
-            sights.append(_rated(found, detector, memory))
-            null = highest(found).select(
-                pl.lit(detector.name).alias("detector"), pl.lit(day, pl.Int32).alias("day"), "score"
-            )
-            nulls.append(null)
-    after = Memory(
-        start=memory.start, day=day + 1, frames=frames, nulls=pl.concat(nulls), rates=memory.rates, known=known,
-        recent=pl.concat([memory.recent, events]).filter(pl.col("time") >= (day + 1) * DAY - AROUND * HOUR),
-        seen=remember(memory.seen, events),
-    )  # fmt: skip
-    every = pl.concat([*sights, _rated(pl.DataFrame(schema=SIGHTS), DETECTORS[0], memory)])
-    if not after.ready:
-        return every.clear(), after
+        sights.append(_rated(found, detector, memory))
+        null = highest(found).select(
+            pl.lit(detector.name).alias("detector"), pl.lit(day, pl.Int32).alias("day"), "score"
+        )
+        nulls.append(null if memory.learned else null.clear())
+    every = pl.concat(sights)
+    if not memory.ready:
+        every = every.clear()
+    around = pl.concat([memory.recent, events])
+    kept = memory.profiles.filter(pl.col("day") > day - KEPT)
     new = ranked(every, TOLD).select(pl.lit(day, pl.Int32).alias("day"), "rate")
-    after.rates = pl.concat([memory.rates.filter(pl.col("day") > day - RENEWED), new])
+    after = Memory(
+        day=day + 1, active=(*memory.active, day)[-LEARNING - PAST :], frames=frames, nulls=pl.concat(nulls),
+        known=known,
+        rates=pl.concat([memory.rates.filter(pl.col("day") > day - RENEWED), new]),
+        recent=around.filter(pl.col("time") >= (day + 1) * DAY - AROUND * HOUR), seen=remember(memory.seen, events),
+        profiles=pl.concat([kept, profiles(every, around, memory.seen, day)]),
+    )  # fmt: skip
     return every, after
 
 
@@ -163,17 +246,18 @@ def date(day: int) -> str:
 
 def save(memory: Memory, model: Path) -> None:
     """Write a memory beside the one before it, then say that it is the current one, then remove the one before."""
-    folder = model / f"day-{memory.day}"
-    shutil.rmtree(folder, ignore_errors=True)
-    names = {}
-    for number, (name, frame) in enumerate(_frames(memory)):
-        names[f"{number:03}.parquet"] = name
-        _write(frame, folder / f"{number:03}.parquet")
-    told = {"version": VERSION, "start": memory.start, "day": memory.day, "frames": names}
+    content, names, begin = BytesIO(), [], 0
+    for owner, name, frame in _frames(memory):
+        frame.write_ipc_stream(content, compression="lz4")
+        names.append([owner, name, begin, content.tell()])
+        begin = content.tell()
+    path = model / f"{memory.day}.arrows"
+    write_atomically(path, content.getvalue())
+    told = {"version": VERSION, "day": memory.day, "active": memory.active, "frames": names}
     write_atomically(model / _CURRENT, json.dumps(told).encode())
-    for old in model.glob("day-*"):
-        if old != folder:
-            shutil.rmtree(old, ignore_errors=True)
+    for old in model.glob("*.arrows"):
+        if old != path:
+            old.unlink()
 
 
 def load(model: Path) -> Memory | None:
@@ -187,14 +271,14 @@ def load(model: Path) -> Memory | None:
         return None
     try:
         told = json.loads(path.read_bytes())
-        version, start, day = told["version"], int(told["start"]), int(told["day"])
-        frames = {tuple(name): pl.read_parquet(model / f"day-{day}" / file) for file, name in told["frames"].items()}
+        version, memory = told["version"], Memory(int(told["day"]), tuple(map(int, told["active"])))
+        content = (model / f"{memory.day}.arrows").read_bytes()
+        frames = [(owner, name, pl.read_ipc_stream(content[begin:end])) for owner, name, begin, end in told["frames"]]
     except (ValueError, KeyError, TypeError, OSError, pl.exceptions.PolarsError) as error:
         raise ValueError(f"{model}: expected a model as residual score writes it: {error}") from error
     if version != VERSION:
         raise ValueError(f"{model}: its model has version {version}, expected {VERSION}: score into a new folder")
-    memory = Memory(start, day)
-    for (owner, name), frame in frames.items():
+    for owner, name, frame in frames:
         if owner:
             memory.frames.setdefault(owner, {})[name] = frame
         else:
@@ -202,26 +286,27 @@ def load(model: Path) -> Memory | None:
     return memory
 
 
-def _frames(memory: Memory) -> Iterator[tuple[tuple[str, str], pl.DataFrame]]:
+def _frames(memory: Memory) -> Iterator[tuple[str, str, pl.DataFrame]]:
+    """All frames of a memory with the detector that owns each, "" for those of nobody, and their names."""
     for owner, frames in memory.frames.items():
-        yield from (((owner, name), frame) for name, frame in frames.items())
-    yield from ((("", name), getattr(memory, name)) for name in ("nulls", "rates", "known", "recent", "seen"))
+        yield from ((owner, name, frame) for name, frame in frames.items())
+    yield from (("", name, getattr(memory, name)) for name in _KEPT)
 
 
-def _write(frame: pl.DataFrame, path: Path) -> None:
-    from io import BytesIO
-
-    content = BytesIO()
-    frame.write_parquet(content, compression="lz4")
-    write_atomically(path, content.getvalue())
+def _or_none(path: Path, alerts: list[Alert]) -> None:
+    """Write alerts to a file, or see to it that there is none."""
+    if alerts:
+        write_alerts(path, alerts)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _rated(found: pl.DataFrame, detector: Detector, memory: Memory) -> pl.DataFrame:
     """Sights with their `detector`, `class_uid`, and `rate`: infinite where there is not enough of the past."""
-    null = memory.nulls.filter((pl.col("detector") == detector.name) & (pl.col("day") >= memory.day - PAST))
-    days = min(memory.day - memory.start - LEARNING, PAST)
-    enough = days >= LEAST
-    rate = rates(found["score"].to_numpy(), null["score"].to_numpy(), days) if enough else np.full(len(found), np.inf)
+    null = memory.nulls.filter((pl.col("detector") == detector.name) & pl.col("day").is_in(memory.null))
+    rate = np.full(len(found), np.inf)
+    if memory.ready:
+        rate = rates(found["score"].to_numpy(), null["score"].to_numpy(), len(memory.null))
     return found.with_columns(
         detector=pl.lit(detector.name),
         class_uid=pl.lit(detector.class_uid, pl.Int32),

@@ -5,7 +5,8 @@ a user is a user whether they sign in or call an API. Records of traffic and loo
 it is the one that used the address last, if that is less than `MEMORY` ago.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,7 @@ HOUR = 3_600_000
 DAY = 24 * HOUR
 MEMORY = 4 * HOUR
 NETWORK = 4  # the category of classes in which `device` is the sensor, not the machine that acts
+GAP, FEW = 7, 0.01  # days; share of all events
 Days = dict[int, Path]
 
 # The first that is filled counts.
@@ -50,7 +52,7 @@ SCHEMA = {
 }  # fmt: skip
 
 
-def by_day(events: pl.LazyFrame, folder: Path, *, after: int | None = None) -> tuple[Days, int]:
+def by_day(events: pl.LazyFrame, folder: Path, *, after: int | None = None) -> tuple[Days, int, int]:
     """Write the `COLUMNS` of events to a Parquet file per day (UTC), in one pass, for `on_day` to read.
 
     Args:
@@ -59,10 +61,12 @@ def by_day(events: pl.LazyFrame, folder: Path, *, after: int | None = None) -> t
         after: the last day that is done, in days since 1970. Events of it and of days before come too late.
 
     Returns:
-        The files by day, and how many events came too late.
+        The files by day, how many events came too late, and how many are astray: more than `GAP` days from all others,
+        and fewer than `FEW` of all, as the clock of a machine makes them that is wrong. They have no file.
     """
     folder.mkdir(parents=True)
     parts: dict[int, list[Path]] = {}
+    counts: Counter[int] = Counter()
     late = 0
     for number, some in enumerate(events.collect_batches(chunk_size=1 << 16)):
         narrow = narrowed(some).with_columns(day=pl.col("time") // DAY)
@@ -73,14 +77,30 @@ def by_day(events: pl.LazyFrame, folder: Path, *, after: int | None = None) -> t
             path = folder / f"{day}-{number}.parquet"
             piece.write_parquet(path, compression="lz4")
             parts.setdefault(int(day), []).append(path)
+            counts[int(day)] += piece.height
+    together = _together(counts)
     days = {}
     for day, paths in sorted(parts.items()):
+        if day not in together:
+            continue
         days[day] = folder / f"{day}.parquet"
         whole = pl.concat([pl.read_parquet(path) for path in paths]).sort("time", "uid", maintain_order=True)
         whole.write_parquet(days[day], compression="lz4")
         for path in paths:
             path.unlink()
-    return days, late
+    return days, late, counts.total() - sum(counts[day] for day in together)
+
+
+def _together(counts: Mapping[int, int]) -> range:
+    """From the first to the last day that is not astray, by the number of events of each day."""
+    runs: list[list[int]] = []
+    for day in sorted(counts):
+        if runs and day - runs[-1][-1] <= GAP:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    large = [run for run in runs if sum(counts[day] for day in run) >= FEW * sum(counts.values())]
+    return range(large[0][0], large[-1][-1] + 1) if large else range(0)
 
 
 def every_day(days: Days, start: int) -> Iterator[tuple[int, pl.DataFrame]]:

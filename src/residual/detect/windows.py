@@ -88,7 +88,7 @@ class Volume:
         names = list(self.kinds)
         if usual is None or not usual.height:
             return sights(values.clear().with_columns(score=0.0, expected=0.0, spread=0.0), self.kinds, self.hours)
-        own = usual.group_by(names).agg(pl.col("n", "sum", "square").sum())
+        own = usual.group_by(names).agg(pl.col("n", "sum", "square").sum()).sort(names)  # sums of all in one order
         own = own.with_columns(mean=pl.col("sum") / pl.col("n"))
         own = own.with_columns(variance=(pl.col("square") / pl.col("n") - pl.col("mean") ** 2).clip(0))
         total = own.select(

@@ -47,6 +47,19 @@ def new_for(first: FirstTime) -> str:
     return names.get(first.whom, "new in the whole organization")
 
 
+def moved(alert: Alert) -> str:
+    """What earlier verdicts did to an alert: "lowered by verdicts, by a factor of 3.2: like 2 benign alerts, ..."."""
+    how = f"{'raised' if alert.shift > 0 else 'lowered'} by verdicts, by a factor of {number(10 ** abs(alert.shift))}"
+    if not alert.alike:
+        return how
+    benign = sum(one.answer == "benign" for one in alert.alike)
+    most = alert.alike[0]
+    return (
+        f"{how}: like {benign} benign and {len(alert.alike) - benign} true, most like alert {cut(most.uid)}, which was"
+        f" {most.answer} ({cut(most.entity.kind)} {cut(most.entity.value)}, {whole_day(most.begin)})"
+    )
+
+
 def number(value: float) -> str:
     """A number in the three figures that a reader takes in; a whole one below a million in full."""
     size = abs(value)
