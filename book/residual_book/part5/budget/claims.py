@@ -37,7 +37,7 @@ def on_outcomes(runs: Sequence[Outcome], *, recorded: str = RESULT.name) -> None
     twins = mean_over(ours, lambda run: run.at_twins[_AT] / run.alerts[_AT])
     glue_all(
         organizations=number(len(ours)), episodes=number(sum(len(run.episode) for run in ours)), ours=recall(ours), twenty=recall(ours, 20),
-        few=recall(ours, 5), many=recall(ours, 50), rival=recall(of(runs, best)), rival_name=NAMES[best], gain=wanted["more"].value, told=recall(told),
+        few=recall(ours, 5), many=recall(ours, 50), rival=recall(of(runs, best)), rival_name=NAMES[best], gain=wanted["more"].value, told=recall(told), known=difference(told, ours, types=["beacon", "exfiltration"]),
         collective=recall(ours, types=COLLECTIVE), collective_twenty=recall(ours, 20, COLLECTIVE), hardest=hardest(runs).replace("_", " "), least=recall(ours, types=[hardest(runs)]), least_twenty=recall(ours, 20, [hardest(runs)]),
         precision=mean_over(ours, precision), twins=twins, precision_told=mean_over(told, precision), seldom=seldom, by_hand=by_hand, one_in=number(round(1 / max(seldom.estimate, 1e-9))),
         rare=number(sum(len(run.episode) for run in rare)), found_rare=recall(rare), soon=wanted["soon"].value, clean=difference(of(runs, "D clean"), ours),
