@@ -6,7 +6,7 @@ about these here were written after the record, and say less. The aim for each t
 is no rule for a claim.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import numpy as np
@@ -16,7 +16,7 @@ from residual_book import claims
 from residual_book.claims import extended, glue_all, no_verdict, number
 from residual_book.evaluation.live import Live
 from residual_book.evaluation.outcome import Outcome
-from residual_book.evaluation.recall import difference, hours, recall
+from residual_book.evaluation.recall import difference, found, hours, recall
 from residual_book.evaluation.watched import BUDGET, BUDGETS, TEST
 from residual_book.part5.budget import experiment
 from residual_book.part5.budget.aims import COLLECTIVE, aims, best_rival, hardest
@@ -25,6 +25,7 @@ from residual_book.part5.budget.traps import Seen, came, discovered, in_the_day,
 from residual_book.stats import mean_over, seeds_of
 
 _AT = BUDGETS.index(BUDGET)
+_PAIRS = ("beacon", "exfiltration")
 
 
 def on_outcomes(runs: Sequence[Outcome], *, recorded: str = RESULT.name) -> None:
@@ -37,7 +38,7 @@ def on_outcomes(runs: Sequence[Outcome], *, recorded: str = RESULT.name) -> None
     twins = mean_over(ours, lambda run: run.at_twins[_AT] / run.alerts[_AT])
     glue_all(
         organizations=number(len(ours)), episodes=number(sum(len(run.episode) for run in ours)), ours=recall(ours), twenty=recall(ours, 20),
-        few=recall(ours, 5), many=recall(ours, 50), rival=recall(of(runs, best)), rival_name=NAMES[best], gain=wanted["more"].value, told=recall(told),
+        few=recall(ours, 5), many=recall(ours, 50), rival=recall(of(runs, best)), rival_name=NAMES[best], gain=wanted["more"].value, told=recall(told), known=difference(told, ours, types=_PAIRS), two_types=_missing(ours, _PAIRS) / max(_missing(ours, COLLECTIVE), 1),
         collective=recall(ours, types=COLLECTIVE), collective_twenty=recall(ours, 20, COLLECTIVE), hardest=hardest(runs).replace("_", " "), least=recall(ours, types=[hardest(runs)]), least_twenty=recall(ours, 20, [hardest(runs)]),
         precision=mean_over(ours, precision), twins=twins, precision_told=mean_over(told, precision), seldom=seldom, by_hand=by_hand, one_in=number(round(1 / max(seldom.estimate, 1e-9))),
         rare=number(sum(len(run.episode) for run in rare)), found_rare=recall(rare), soon=wanted["soon"].value, clean=difference(of(runs, "D clean"), ours),
@@ -91,6 +92,11 @@ def told(seen: Seen, live: Live) -> None:
         live_found=number(int(evaluation.episodes["found"].sum())), live_episodes=number(evaluation.episodes.height),
         reported=number(sum(as_it_is.values())), reported_clean=number(sum(clean.values())), reported_wrong=number(clean["twin"] + clean["nothing"]),
     )  # fmt: skip
+
+
+def _missing(runs: Sequence[Outcome], types: Collection[str]) -> int:
+    """How many episodes of some types are not found with ten alerts per day."""
+    return sum(not hit for run in runs for kind, hit in zip(run.type, found(run, BUDGET), strict=True) if kind in types)
 
 
 def precision(run: Outcome) -> float:
