@@ -120,7 +120,7 @@ def test_a_record_goes_on_where_it_was_cut_off(tmp_path: Path, monkeypatch: pyte
         asked.append(simulation.org.seed)
         return Played(simulation.org.seed, [], pl.DataFrame())
 
-    monkeypatch.setattr(experiment, "USERS", 2)
+    monkeypatch.setattr(experiment, "USERS", 10)
     monkeypatch.setattr(experiment, "play", quick)
     monkeypatch.setattr(Played, "runs", lambda self: [made(RIGHT, self.seed, (None, None, None))])
     record(tmp_path / "verdicts.json", (0, 1))
