@@ -258,6 +258,24 @@ def verdict(
 
 
 @app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="New folder for all of it.")] = Path("residual-demo"),
+    show: Annotated[
+        bool, typer.Option("--open/--no-open", help="Show the report in a browser, if there is one.")
+    ] = True,
+) -> None:
+    """Simulate an organization, score it, answer the alerts of a week, score the next, and report: a few minutes."""
+    import webbrowser
+
+    from residual.detect.demo import demo as run
+
+    for line in run(out):
+        print(line, flush=True)
+    if show:
+        webbrowser.open((out / "report.html").resolve().as_uri())
+
+
+@app.command()
 def train(
     out: Annotated[Path, typer.Option(help="Safetensors file to write the weights to.", show_default=False)],
     data: Annotated[str | None, typer.Option(help="digits: scikit-learn's; or else give --cifar10.")] = None,

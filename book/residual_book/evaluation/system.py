@@ -8,7 +8,6 @@ from residual.simulate import Simulation, flat
 from residual.simulate.calendar import DAY, START
 from residual_book.evaluation.alerts import SCORED
 
-LEAST = 1e-9  # entities per day: what is rarer is not told apart
 MOST = 60.0  # of what is handed in: more alerts per day nobody looks at
 
 
@@ -33,5 +32,5 @@ def as_scored(seen: pl.DataFrame) -> pl.DataFrame:
     """Sights in the form in which every rival hands in its windows; the score is minus log10 of their rate."""
     return seen.select(
         "begin", "end", "kind", value="entity", other_kind="other_kind", other_value="other",
-        score=-pl.col("rate").clip(LEAST).log10(),
+        score=-pl.col("rate").log10(),
     ).cast(pl.Schema(SCORED))  # fmt: skip

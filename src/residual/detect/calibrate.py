@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 BODY, CENSORED = 5.0, 0.5  # entities per day
 PAST = 14  # days of the null
 LEAST = 7  # of them, before anything can be said
+RAREST = 1e-9  # entities per day: no past tells what is rarer apart
 TOP = 100  # entities of each day that are kept: more alerts than that nobody asks for
 
 
@@ -49,4 +50,5 @@ def rates(score: Floats, null: Floats, days: int) -> Floats:
     # The exponential distribution's maximum of likelihood with censoring: what is at risk by number of events.
     at_risk = (inside - body).sum() + (len(tail) - len(inside)) * (top - body)
     scale = max(at_risk / max(len(inside), 1), 1e-3)
-    return np.asarray(np.where(score > body, len(tail) / days * np.exp(-(score - body) / scale), reached / days))
+    above = len(tail) / days * np.exp(-(score - body) / scale)
+    return np.asarray(np.where(score > body, np.maximum(above, RAREST), reached / days))

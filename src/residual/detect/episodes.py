@@ -71,11 +71,12 @@ def episodes(
             found.append(home)
         others = same.filter((pl.col("rate") < UNUSUAL) & (pl.col("detector") != sight["detector"]))
         others = others.sort("rate", "end").unique("detector", keep="first", maintain_order=True)
+        early = same.filter(pl.col(by) <= threshold).sort("end", by).head(1)
         home.sights += [sight, *others.iter_rows(named=True)]
         home.events |= rows
-        for early in same.filter(pl.col(by) <= threshold).sort("end", by).head(1).iter_rows(named=True):
-            home.events |= set(events_of(early, around)["row"].to_list())
-            home.raised = min(home.raised, early["end"])
+        for one in pl.concat([others, early]).iter_rows(named=True):
+            home.events |= set(events_of(one, around)["row"].to_list())
+        home.raised = min([home.raised, *early["end"]])
         for kind, value in ((sight["kind"], sight["entity"]), (sight["other_kind"], sight["other"])):
             if kind is not None and Entity(kind, value) not in home.entities:
                 home.entities.append(Entity(kind, value))

@@ -44,13 +44,13 @@ def _files(folder: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def evaluation(folder: Path, labels: Path) -> Evaluation:
-    """Compare the alerts of a folder with labels in a Parquet file.
+def evaluation(folder: Path, labels: Path, *, after: int = 0) -> Evaluation:
+    """Compare the alerts of a folder, those of the days after one since 1970, with labels in a Parquet file.
 
     Raises:
         ValueError: for files that are not what is expected.
     """
-    days = files(folder)
+    days = {day: path for day, path in files(folder).items() if day > after}
     try:
         table = pl.read_parquet(labels, columns=list(LABELS))
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -66,7 +66,8 @@ def told(found: Evaluation) -> Iterator[str]:
     ).sort("type")  # fmt: skip
     for kind, hits, of, hours in kinds.select("type", "found", "of", "hours").iter_rows():
         yield f"{kind:>16} {hits:4} of {of:3}" + (f", half of them within {hours:.1f} h" if hits else "")
-    yield f"{'all':>16} {found.episodes['found'].sum():4} of {found.episodes.height:3}, {found.recall:.0%}"
+    share = f", {found.recall:.0%}" if found.episodes.height else ""
+    yield f"{'all':>16} {found.episodes['found'].sum():4} of {found.episodes.height:3}{share}"
 
 
 def write_report(folder: Path, out: Path, *, days: int) -> int:

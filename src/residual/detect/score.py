@@ -98,7 +98,14 @@ class Summary:
 
 
 def score(
-    events: Path, model: Path, out: Path, *, budget: int = 10, quarantine: Path | None = None, progress: bool = False
+    events: Path,
+    model: Path,
+    out: Path,
+    *,
+    budget: int = 10,
+    before: int | None = None,
+    quarantine: Path | None = None,
+    progress: bool = False,
 ) -> Summary:
     """Score a folder of events, and write the alerts of each day to `out/YYYY-MM-DD.jsonl`.
 
@@ -110,6 +117,7 @@ def score(
         model: folder of what is remembered; made where there is none.
         out: folder of the alerts.
         budget: alerts per day, in all.
+        before: the first day, in days since 1970, that is left for another run; none is.
         quarantine: the file for events that are rejected, as of `read`.
         progress: whether to show a bar.
 
@@ -126,6 +134,7 @@ def score(
     with tempfile.TemporaryDirectory(dir=model, prefix=".days.") as scratch:
         done = None if memory is None else memory.day - 1
         days, summary.late, summary.astray = by_day(table.events, Path(scratch, "days"), after=done)
+        days = {day: path for day, path in days.items() if before is None or day < before}
         if not days:
             return summary
         memory = memory or Memory(min(days))
@@ -134,10 +143,10 @@ def score(
         for day, today in tqdm(
             every_day(days, memory.day), total=max(days) + 1 - memory.day, unit="day", disable=not progress
         ):
-            ready, before = memory.ready, memory
-            sights, memory = look(before, today)
+            ready, then = memory.ready, memory
+            sights, memory = look(then, today)
             if ready:
-                alerts, lowered = raised(before, memory, sights, today, budget, answers)
+                alerts, lowered = raised(then, memory, sights, today, budget, answers)
                 alerts = [replace(a, verdict=given[a.uid][0]) if a.uid in given else a for a in alerts]
                 write_alerts(out / f"{date(day)}.jsonl", alerts)
                 _or_none(out / f"{date(day)}.lowered.jsonl", lowered)
@@ -146,7 +155,8 @@ def score(
                 summary.lowered += len(lowered)
             else:
                 summary.learned += 1
-            save(memory, model)
+            if today.height or day == max(days):  # a day without events leaves nothing to remember
+                save(memory, model)
     return summary
 
 

@@ -6,6 +6,7 @@ Told in `book/part5/budget.md`.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import polars as pl
@@ -15,14 +16,16 @@ from residual.simulate import Simulation
 from residual.simulate.calendar import DAY, START
 from residual_book.evaluation import windows
 from residual_book.evaluation.outcome import Outcome, judge
-from residual_book.evaluation.rivals import points, single_events, supervised
 from residual_book.evaluation.system import as_scored, sights
 from residual_book.evaluation.volume import B, V, volume
 from residual_book.evaluation.watched import DAYS, TEST, USERS, Watched, watch, with_machines
 from residual_book.recording import RESULTS, listed, provenance, recorded_runs, write_record
+from residual_book.rivals import points, single_events, supervised
 
 SEEDS = (180, 181, 182, 183, 184)  # of the recording; nobody looked at them before the detectors were settled
 RESULT = RESULTS / "detect.json"
+DEFAULT, REALISTIC = "default", "realistic"
+RATES = {DEFAULT: simulate.EPISODES, REALISTIC: simulate.REALISTIC}  # of episodes
 NAMES = {
     "guess": "random windows",
     "B": "counting by the hour",
@@ -35,12 +38,13 @@ NAMES = {
     "D clean": "the same, taught without attacks",
     "Sup": "told the labels of others",
 }
+AT = {DEFAULT: tuple(NAMES), REALISTIC: ("D",)}  # the rivals recorded at each rate
 Tables = Iterator[tuple[str, pl.DataFrame]]
 
 
-def simulated(seed: int) -> Simulation:
+def simulated(seed: int, rate: str = DEFAULT) -> Simulation:
     """The organization of a seed."""
-    return simulate.simulation(users=USERS, days=DAYS, seed=seed)
+    return simulate.simulation(users=USERS, days=DAYS, seed=seed, episodes=RATES[rate])
 
 
 def observe(simulation: Simulation) -> Watched:
@@ -93,30 +97,35 @@ def record(out: Path, seeds: Sequence[int] = SEEDS) -> None:
         raise ValueError(f"seeds must be two or more, because Sup learns from the others, got {list(seeds)}")
     runs = recorded_runs(out, Outcome) if out.exists() else []
 
-    def missing(seed: int) -> list[str]:
-        done = {run.rival for run in runs if run.seed == seed}
-        return [name for name in NAMES if name not in done]
+    def missing(rate: str, seed: int) -> list[str]:
+        done = {run.rival for run in runs if (run.rate, run.seed) == (rate, seed)}
+        return [name for name in AT[rate] if name not in done]
 
     def keep(run: Outcome) -> None:
         runs.append(run)
-        runs.sort(key=lambda run: (run.seed, list(NAMES).index(run.rival)))
+        runs.sort(key=lambda run: (run.rate, run.seed, list(NAMES).index(run.rival)))
         command = f"residual-book detect --out results/{out.name} --seeds {listed(seeds)}"
         write_record(out, {"command": command, "provenance": provenance(), "runs": [asdict(run) for run in runs]})
 
-    for seed in seeds:
-        if names := [name for name in missing(seed) if name != "Sup"]:
-            simulation = simulated(seed)
+    for rate, seed in product(RATES, seeds):
+        if names := [name for name in missing(rate, seed) if name != "Sup"]:
+            simulation = simulated(seed, rate)
             watched = observe(simulation)
             for name, table in rivals(simulation, watched, names):
-                keep(judge(table, watched.truth, rival=name, seed=seed))
-    if any("Sup" in missing(seed) for seed in seeds):
+                keep(judge(table, watched.truth, rival=name, seed=seed, rate=rate))
+    if any("Sup" in missing(DEFAULT, seed) for seed in seeds):
         taught = {}
         for seed in seeds:
             watched = observe(simulated(seed))
             taught[seed] = supervised.lessons(supervised.look(watched.events), watched.truth)
         for seed in seeds:
-            if "Sup" in missing(seed):
+            if "Sup" in missing(DEFAULT, seed):
                 learned = supervised.learn([lessons for other, lessons in taught.items() if other != seed])
                 watched = observe(simulated(seed))
                 table = supervised.score(learned, supervised.look(watched.events))
                 keep(judge(table, watched.truth, rival="Sup", seed=seed))
+
+
+def of(runs: Sequence[Outcome], rival: str, rate: str = DEFAULT) -> list[Outcome]:
+    """The outcomes of a rival, one per organization."""
+    return [run for run in runs if (run.rival, run.rate) == (rival, rate)]

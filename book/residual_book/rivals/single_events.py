@@ -91,13 +91,16 @@ def mixed(first: pl.DataFrame, second: pl.DataFrame, share: float = SHARE) -> pl
 def _renewed(scored: pl.DataFrame) -> pl.DataFrame:
     """In place of each score minus log10 of the alerts per day that the seven days before had at this score.
 
-    The second week is its own past. Beyond the highest score of a past the line goes on as from its five best a day.
+    The second week is its own past, and so is the first day of a table that begins later. Beyond the highest score of a
+    past the line goes on as from its five best a day.
     """
     scored = scored.with_columns(day=day_of(pl.col("end") - 1))
     highest = scored.group_by("day", "kind", "value").agg(pl.col("score").max())
     parts = []
-    for day in range(SECOND_WEEK.start, TEST.stop):
-        days = SECOND_WEEK if day in SECOND_WEEK else range(day - PAST, day)
+    there = scored["day"].unique().sort().to_list()
+    for day in there:
+        week = SECOND_WEEK if day in SECOND_WEEK else range(day - PAST, day)
+        days = [d for d in week if d in there] or [day]
         past = np.sort(highest.filter(pl.col("day").is_in(days))["score"].to_numpy())
         today = scored.filter(pl.col("day") == day)
         score = today["score"].to_numpy()

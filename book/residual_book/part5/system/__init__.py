@@ -1,0 +1,1 @@
+"""Code of `book/part5/system.md`."""
