@@ -38,9 +38,9 @@ def on_outcomes(runs: Sequence[Outcome], *, recorded: str = RESULT.name) -> None
     twins = mean_over(ours, lambda run: run.at_twins[_AT] / run.alerts[_AT])
     glue_all(
         organizations=number(len(ours)), episodes=number(sum(len(run.episode) for run in ours)), ours=recall(ours), twenty=recall(ours, 20),
-        few=recall(ours, 5), many=recall(ours, 50), rival=recall(of(runs, best)), rival_name=NAMES[best], gain=wanted["more"].value, told=recall(told), known=difference(told, ours, types=_PAIRS), two_types=_missing(ours, _PAIRS) / max(_missing(ours, COLLECTIVE), 1),
+        rival=recall(of(runs, best)), rival_name=NAMES[best], gain=wanted["more"].value, told=recall(told), known=difference(told, ours, types=_PAIRS), two_types=_missing(ours, _PAIRS) / max(_missing(ours, COLLECTIVE), 1),
         collective=recall(ours, types=COLLECTIVE), collective_twenty=recall(ours, 20, COLLECTIVE), hardest=hardest(runs).replace("_", " "), least=recall(ours, types=[hardest(runs)]), least_twenty=recall(ours, 20, [hardest(runs)]),
-        precision=mean_over(ours, precision), twins=twins, precision_told=mean_over(told, precision), seldom=seldom, by_hand=by_hand, one_in=number(round(1 / max(seldom.estimate, 1e-9))),
+        precision=mean_over(ours, precision), twins=twins, seldom=seldom, by_hand=by_hand, one_in=number(round(1 / max(seldom.estimate, 1e-9))),
         rare=number(sum(len(run.episode) for run in rare)), found_rare=recall(rare), soon=wanted["soon"].value, clean=difference(of(runs, "D clean"), ours),
         in_time=len(hours(ours)) / sum(len(run.rank) for run in ours), raised=sum(run.raised[_AT] for run in ours) / len(ours) / len(TEST),
         aims=number(len(wanted)), missed=number(len(missed)),
@@ -83,13 +83,12 @@ def told(seen: Seen, live: Live) -> None:
     """Keep for the prose what the traps did in one organization. No claim: it is one organization."""
     honest, in_sample = came(seen).values()
     rates, counts = np.array(list(tails(seen).values())), newcomers(seen)
-    raised, evaluation = [in_the_day(alerts) for alerts in live.alerts.values()], live.evaluation()
+    raised = [in_the_day(alerts) for alerts in live.alerts.values()]
     as_it_is, clean = (discovered(seen, 0.2, clean=is_clean) for is_clean in (False, True))
     glue_all(
         promised_seldom=0.1, came_honest=honest[0], came_in_sample=in_sample[0], factor_clean=float(np.median(rates[:, 1] / rates[:, 2])),
         factor_censored=float(np.max(rates[:, 0] / rates[:, 1])), tails=number(len(rates)), new_names=number(counts["new"]), moved_alerts=number(counts["alerts"]),
-        raised_least=number(min(raised)), raised_most=number(max(raised)), hours_threshold=evaluation.hours, hours_midnight=told_at_midnight(live).hours,
-        live_found=number(int(evaluation.episodes["found"].sum())), live_episodes=number(evaluation.episodes.height),
+        raised_least=number(min(raised)), raised_most=number(max(raised)), hours_threshold=live.evaluation().hours, hours_midnight=told_at_midnight(live).hours,
         reported=number(sum(as_it_is.values())), reported_clean=number(sum(clean.values())), reported_wrong=number(clean["twin"] + clean["nothing"]),
     )  # fmt: skip
 
