@@ -53,7 +53,6 @@ def _in_hour(story: Story, hour: int) -> int:
 
 def on_others(runs: Sequence[Outcome]) -> None:
     """Of the detectors on the organizations of the recording."""
-    found = recall(runs, types=[KIND])
     precision = mean_over(runs, lambda run: run.true[_AT] / run.alerts[_AT])
     hits = [hit for run in runs for hit, kind in zip(which_found(run, BUDGET), run.type, strict=True) if kind == KIND]
     glue_all(
