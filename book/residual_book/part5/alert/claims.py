@@ -55,13 +55,10 @@ def on_others(runs: Sequence[Outcome]) -> None:
     """Of the detectors on the organizations of the recording."""
     precision = mean_over(runs, lambda run: run.true[_AT] / run.alerts[_AT])
     hits = [hit for run in runs for hit, kind in zip(which_found(run, BUDGET), run.type, strict=True) if kind == KIND]
+    found = share_interval(sum(hits), len(hits))  # a bootstrap would be sure of it where all are found
     glue_all(
-        organizations=number(len(runs)),
-        hits=number(sum(hits)),
-        of=number(len(hits)),
-        every=recall(runs),
-        precision=precision,
-    )
+        organizations=number(len(runs)), hits=number(sum(hits)), of=number(len(hits)), every=recall(runs), precision=precision,
+    )  # fmt: skip
     claims.check(
         "alert-brute-force", holds=found.low > 0.75, value=found, unit="of the attacks on one password",
         seeds=seeds_of(runs), recorded=RECORD.name,
