@@ -17,7 +17,7 @@ from residual_book.evaluation.recall import recall
 from residual_book.evaluation.watched import BUDGET, BUDGETS
 from residual_book.part5.alert.story import KIND, Story
 from residual_book.recording import RESULTS, recorded_runs
-from residual_book.stats import mean_over, seeds_of
+from residual_book.stats import mean_over, seeds_of, share_interval
 
 RECORD = RESULTS / "detect.json"
 MINUTE = 60_000
