@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from residual_book.evaluation.outcome import Outcome
 from residual_book.evaluation.recall import bootstrap
 from residual_book.evaluation.watched import BUDGET
-from residual_book.part5.budget import experiment as budget
 from residual_book.part5.verdicts.experiment import MISTAKES, NOBODY, WEEKS, Analyst, Run
-from residual_book.recording import recorded_runs
+from residual_book.recording import RESULTS, recorded_runs
 from residual_book.stats import Interval, mean_over, pairs
 
+COUNTED = RESULTS / "detect.json"  # the same organizations, as recorded for `part5/budget`
 RIVAL = "B"  # counting by the hour, which learns nothing from answers
 Ints = NDArray[np.int64]
 
@@ -23,8 +23,8 @@ def of(runs: Sequence[Run], analyst: Analyst) -> list[Run]:
 
 
 def rival() -> list[Outcome]:
-    """What counting by the hour found in the same organizations, as recorded for `part5/budget`."""
-    return [outcome for outcome in recorded_runs(budget.RESULT, Outcome) if outcome.rival == RIVAL]
+    """What counting by the hour found in the same organizations."""
+    return [outcome for outcome in recorded_runs(COUNTED, Outcome) if outcome.rival == RIVAL]
 
 
 def recall(runs: Sequence[Run], weeks: Sequence[int] = range(WEEKS)) -> Interval:
