@@ -259,6 +259,14 @@ def single_events(out: Out, seeds: Seeds = "50,51,52,53,54") -> None:
 
 
 @app.command()
+def verdicts(out: Out, seeds: Seeds = "180,181,182,183,184") -> None:
+    """Record what answers to alerts do to the days after; given again, go on where it was stopped."""
+    from residual_book.part5.verdicts import experiment
+
+    experiment.record(out, _integers("seeds", seeds))
+
+
+@app.command()
 def replicate(
     out: Out,
     pages: Annotated[

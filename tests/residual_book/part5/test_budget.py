@@ -147,7 +147,7 @@ def tiny() -> tuple[Live, traps.Seen]:
     labels = pl.concat(part.labels for of_day in parts for part in of_day)
     scored = range(FIRST + 14, FIRST + MOVED.stop)
     alerts = {day: [_alert(day, labels["metadata.uid"][n])] for n, day in enumerate(scored)}
-    organization = Live(simulation, events, alerts, labels, Memory(FIRST, FIRST))
+    organization = Live(simulation, events, alerts, labels, Memory(FIRST))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(traps, "DETECTORS", [detector for detector in traps.DETECTORS if detector.name in SOME])
         return organization, traps.see(organization)

@@ -6,7 +6,7 @@ about these here were written after the record, and say less. The aim for each t
 is no rule for a claim.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import numpy as np
@@ -16,7 +16,7 @@ from residual_book import claims
 from residual_book.claims import extended, glue_all, no_verdict, number
 from residual_book.evaluation.live import Live
 from residual_book.evaluation.outcome import Outcome
-from residual_book.evaluation.recall import difference, hours, recall
+from residual_book.evaluation.recall import difference, found, hours, recall
 from residual_book.evaluation.watched import BUDGET, BUDGETS, TEST
 from residual_book.part5.budget import experiment
 from residual_book.part5.budget.aims import COLLECTIVE, aims, best_rival, hardest
@@ -25,6 +25,7 @@ from residual_book.part5.budget.traps import Seen, came, discovered, in_the_day,
 from residual_book.stats import mean_over, seeds_of
 
 _AT = BUDGETS.index(BUDGET)
+_PAIRS = ("beacon", "exfiltration")
 
 
 def on_outcomes(runs: Sequence[Outcome], *, recorded: str = RESULT.name) -> None:
@@ -37,9 +38,9 @@ def on_outcomes(runs: Sequence[Outcome], *, recorded: str = RESULT.name) -> None
     twins = mean_over(ours, lambda run: run.at_twins[_AT] / run.alerts[_AT])
     glue_all(
         organizations=number(len(ours)), episodes=number(sum(len(run.episode) for run in ours)), ours=recall(ours), twenty=recall(ours, 20),
-        few=recall(ours, 5), many=recall(ours, 50), rival=recall(of(runs, best)), rival_name=NAMES[best], gain=wanted["more"].value, told=recall(told),
+        rival=recall(of(runs, best)), rival_name=NAMES[best], gain=wanted["more"].value, told=recall(told), known=difference(told, ours, types=_PAIRS), two_types=_missing(ours, _PAIRS) / max(_missing(ours, COLLECTIVE), 1),
         collective=recall(ours, types=COLLECTIVE), collective_twenty=recall(ours, 20, COLLECTIVE), hardest=hardest(runs).replace("_", " "), least=recall(ours, types=[hardest(runs)]), least_twenty=recall(ours, 20, [hardest(runs)]),
-        precision=mean_over(ours, precision), twins=twins, precision_told=mean_over(told, precision), seldom=seldom, by_hand=by_hand, one_in=number(round(1 / max(seldom.estimate, 1e-9))),
+        precision=mean_over(ours, precision), twins=twins, seldom=seldom, by_hand=by_hand, one_in=number(round(1 / max(seldom.estimate, 1e-9))),
         rare=number(sum(len(run.episode) for run in rare)), found_rare=recall(rare), soon=wanted["soon"].value, clean=difference(of(runs, "D clean"), ours),
         in_time=len(hours(ours)) / sum(len(run.rank) for run in ours), raised=sum(run.raised[_AT] for run in ours) / len(ours) / len(TEST),
         aims=number(len(wanted)), missed=number(len(missed)),
@@ -82,15 +83,19 @@ def told(seen: Seen, live: Live) -> None:
     """Keep for the prose what the traps did in one organization. No claim: it is one organization."""
     honest, in_sample = came(seen).values()
     rates, counts = np.array(list(tails(seen).values())), newcomers(seen)
-    raised, evaluation = [in_the_day(alerts) for alerts in live.alerts.values()], live.evaluation()
+    raised = [in_the_day(alerts) for alerts in live.alerts.values()]
     as_it_is, clean = (discovered(seen, 0.2, clean=is_clean) for is_clean in (False, True))
     glue_all(
         promised_seldom=0.1, came_honest=honest[0], came_in_sample=in_sample[0], factor_clean=float(np.median(rates[:, 1] / rates[:, 2])),
         factor_censored=float(np.max(rates[:, 0] / rates[:, 1])), tails=number(len(rates)), new_names=number(counts["new"]), moved_alerts=number(counts["alerts"]),
-        raised_least=number(min(raised)), raised_most=number(max(raised)), hours_threshold=evaluation.hours, hours_midnight=told_at_midnight(live).hours,
-        live_found=number(int(evaluation.episodes["found"].sum())), live_episodes=number(evaluation.episodes.height),
+        raised_least=number(min(raised)), raised_most=number(max(raised)), hours_threshold=live.evaluation().hours, hours_midnight=told_at_midnight(live).hours,
         reported=number(sum(as_it_is.values())), reported_clean=number(sum(clean.values())), reported_wrong=number(clean["twin"] + clean["nothing"]),
     )  # fmt: skip
+
+
+def _missing(runs: Sequence[Outcome], types: Collection[str]) -> int:
+    """How many episodes of some types are not found with ten alerts per day."""
+    return sum(not hit for run in runs for kind, hit in zip(run.type, found(run, BUDGET), strict=True) if kind in types)
 
 
 def precision(run: Outcome) -> float:

@@ -43,12 +43,11 @@ def comparisons(runs: Sequence[Outcome]) -> list[Comparison]:
     bars, uses, windows = (
         [RESULTS / f"{name}{ending}.json" for ending in ("", "-fresh")] for name in ("bar", "uses", "expectation")
     )
+    untrained = "an untrained network of events"
     found = [
         Comparison("a network that knows the hour", "volume", *(_of_outcomes(bar, "W", "V") for bar in bars)),
-        Comparison("an untrained network of events", "volume", *(_of_outcomes(bar, "U", "V") for bar in bars)),
-        Comparison(
-            "an untrained network of events", "its context features", *(_of_outcomes(bar, "U", "C") for bar in bars)
-        ),
+        Comparison(untrained, "volume", *(_of_outcomes(bar, "U", "V") for bar in bars)),
+        Comparison(untrained, "its context features", *(_of_outcomes(bar, "U", "C") for bar in bars)),
         Comparison(
             "a network that expects windows", "its seasonal mean",
             *(_of_outcomes(path, "network", "seasonal mean") for path in windows),
@@ -63,7 +62,7 @@ def comparisons(runs: Sequence[Outcome]) -> list[Comparison]:
     over_context = difference(of(runs, NETWORK), of(runs, CONTEXT))
     return [
         *found,
-        Comparison("an untrained network of events", "the detectors", with_network),
+        Comparison(untrained, "the detectors", with_network),
         Comparison("the same, beside the detectors", "its context features there", over_context),
     ]
 
