@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import psutil
 import pyarrow.parquet as pq
+from residual_book.evaluation.rivals import points
 
 from residual import simulate
-from residual_book.evaluation.rivals import points
 from residual_book.evaluation.watched import watch, with_machines
 from residual_book.evaluation.windows import COLUMNS
 from residual_book.recording import provenance, write_record

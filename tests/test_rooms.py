@@ -22,9 +22,7 @@ ONLY_IN = {
 NOT_IN_LIBRARY = {"residual_book", "matplotlib", "IPython", "joblib", "pyod"}
 MODULES = [path for path in sorted(LIBRARY.rglob("*.py")) if path != LIBRARY / "__init__.py"]
 PAGES = [  # such as part1/degradation
-    folder.relative_to(BOOK)
-    for folder in sorted(path.parent for path in BOOK.glob("*/*/__init__.py"))
-    if folder.parent.name != "evaluation"
+    folder.relative_to(BOOK) for folder in sorted(path.parent for path in BOOK.glob("*/*/__init__.py"))
 ]
 # What the import of a room brings, beside what it must: a user of one room need not have installed another's packages.
 EXTRAS = {

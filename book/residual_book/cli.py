@@ -174,14 +174,6 @@ def detect(out: Out, seeds: Seeds = "180,181,182,183,184") -> None:
 
 
 @app.command()
-def network(out: Out, seeds: Seeds = "180,181,182,183,184") -> None:
-    """Record the detectors of part V with and without a network; given again, go on where it was stopped."""
-    from residual_book.part5.network import experiment
-
-    experiment.record(out, _integers("seeds", seeds))
-
-
-@app.command()
 def poisoning(out: Out, seeds: Seeds = "55,56,57,58,59,60,61,62,63,64") -> None:
     """Record how far attackers get who grow slowly; given again, go on where it was stopped."""
     from residual_book.part5.system import poisoning as experiment
@@ -201,6 +193,14 @@ def patterns(out: Out, seeds: Seeds = "0,1,2,3,4") -> None:
 def why(out: Out, seeds: Seeds = "0,1,2,3,4") -> None:
     """Record whether the alerts of part V point at what was injected; given again, go on where it was stopped."""
     from residual_book.part5.why import experiment
+
+    experiment.record(out, _integers("seeds", seeds))
+
+
+@app.command()
+def network(out: Out, seeds: Seeds = "180,181,182,183,184") -> None:
+    """Record the detectors of part V with and without a network; given again, go on where it was stopped."""
+    from residual_book.part5.network import experiment
 
     experiment.record(out, _integers("seeds", seeds))
 
@@ -256,6 +256,14 @@ def single_events(out: Out, seeds: Seeds = "50,51,52,53,54") -> None:
     from residual_book.part5.distance import organization
 
     organization.record(out, _integers("seeds", seeds))
+
+
+@app.command()
+def verdicts(out: Out, seeds: Seeds = "180,181,182,183,184") -> None:
+    """Record what answers to alerts do to the days after; given again, go on where it was stopped."""
+    from residual_book.part5.verdicts import experiment
+
+    experiment.record(out, _integers("seeds", seeds))
 
 
 @app.command()

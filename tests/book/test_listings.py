@@ -73,19 +73,28 @@ def test_every_listing_of_the_site_is_its_source(site: Path, root: Path) -> None
         if not built.is_file():
             continue
         wanted = [
-            (Path(page.parent, file).resolve(), options[1], options[2])
+            (Path(page.parent, file).resolve(), options[1], options[2], end[1] if end else None)
             for file, rest in INCLUDE.findall(page.read_text())
             if (options := re.search(r":(pyobject|start-at): (.+)", rest))
+            for end in [re.search(r":end-before: (.+)", rest)]
         ]
         soup = BeautifulSoup(built.read_text(), "html.parser")
         shown = [box.get_text() for box in soup.select("div.literal-block-wrapper div.highlight-python pre")]
         assert len(shown) == len(wanted), page
-        for text, (file, option, name) in zip(shown, wanted, strict=True):
-            source = source_of(file, name) if option == "pyobject" else name + file.read_text().partition(name)[2]
+        for text, (file, option, name, end) in zip(shown, wanted, strict=True):
+            source = source_of(file, name) if option == "pyobject" else lines_of(file, name, end)
             assert listings.program(text) == listings.program(source), f"{page}: {name} of {file}"
             assert max(map(len, text.splitlines())) <= listings.COLUMNS
             compared += 1
     assert compared
+
+
+def lines_of(file: Path, start: str, end: str | None) -> str:
+    """The lines of a file from the first that holds `start`, up to the next that holds `end`, or all."""
+    lines = file.read_text().splitlines()
+    first = next(n for n, line in enumerate(lines) if start in line)
+    last = next((n for n, line in enumerate(lines) if n > first and end is not None and end in line), len(lines))
+    return textwrap.dedent("\n".join(lines[first:last]))
 
 
 def source_of(file: Path, name: str) -> str:

@@ -54,4 +54,4 @@ def demo(out: Path, *, users: int = 80, days: int = 28, seed: int = 0) -> Iterat
         yield f"{folder}: the last {days - half} days {name} the answers: {last.true} of {last.alerts} alerts true,"
         yield f"  {last.twins} twins; {last.episodes['found'].sum()} of {last.episodes.height} attacks and faults found"
     shown = write_report(alerts, out / "report.html", days=days - half)
-    yield f"{out / 'report.html'}: the {shown:,} alerts of these days, with the answers"
+    yield f"{out / 'report.html'}: the {shown:,} alerts of these days, ranked with the answers"

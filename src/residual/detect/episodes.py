@@ -71,7 +71,7 @@ def episodes(
             found.append(home)
         others = same.filter((pl.col("rate") < UNUSUAL) & (pl.col("detector") != sight["detector"]))
         others = others.sort("rate", "end").unique("detector", keep="first", maintain_order=True)
-        early = same.filter(pl.col(by) <= threshold).sort("end", by).head(1)
+        early = same.filter(pl.col(by) <= threshold, pl.col("end") > sight["begin"]).sort("end", by).head(1)
         home.sights += [sight, *others.iter_rows(named=True)]
         home.events |= rows
         for one in pl.concat([others, early]).iter_rows(named=True):

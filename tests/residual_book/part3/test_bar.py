@@ -15,11 +15,11 @@ from residual_book.claims import judging
 from residual_book.evaluation import volume, windows
 from residual_book.evaluation.alerts import SCORED, checked
 from residual_book.evaluation.outcome import Outcome
-from residual_book.evaluation.rivals.expectation import agreed, expected
 from residual_book.evaluation.watched import DAYS, Truth, Watched, watch, with_machines
 from residual_book.evaluation.windows import Feature
 from residual_book.part3.bar import claims, experiment, figures
 from residual_book.recording import recorded_runs
+from residual_book.rivals.expectation import agreed, expected
 
 FAILED = Feature("authentication", "user", "failed", 4)
 ADDRESSES = Feature("authentication", "user", "address", 4)

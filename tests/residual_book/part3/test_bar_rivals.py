@@ -7,11 +7,11 @@ import pytest
 from residual.simulate import simulation
 from residual.simulate.calendar import DAY, HOUR, MINUTE, START
 from residual_book.evaluation.alerts import SCORED, checked
-from residual_book.evaluation.rivals import supervised
-from residual_book.evaluation.rivals.histories import histories
-from residual_book.evaluation.rivals.sequences import orders
-from residual_book.evaluation.rivals.single_events import COLUMNS, distances, mixed, single_events
 from residual_book.evaluation.watched import Watched, watch
+from residual_book.rivals import supervised
+from residual_book.rivals.histories import histories
+from residual_book.rivals.sequences import orders
+from residual_book.rivals.single_events import COLUMNS, distances, mixed, single_events
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ from residual.simulate.calendar import DAY, HOUR, START
 from residual_book.claims import judging
 from residual_book.evaluation.alerts import SCORED, ranked
 from residual_book.evaluation.outcome import Outcome
-from residual_book.evaluation.rivals.single_events import mixed
 from residual_book.evaluation.watched import TEST, Truth, Watched
 from residual_book.part5.network import claims, experiment, figures
 from residual_book.part5.network.comparisons import comparisons, of
 from residual_book.part5.network.experiment import CONTEXT, DETECTORS, NETWORK
 from residual_book.recording import recorded_runs
+from residual_book.rivals.single_events import mixed
 
 
 def outcome(rival: str, seed: int, share: float) -> Outcome:

@@ -16,12 +16,12 @@ from residual.simulate.calendar import DAY
 from residual_book.evaluation import windows
 from residual_book.evaluation.alerts import ranked
 from residual_book.evaluation.outcome import Outcome, hits, judge
-from residual_book.evaluation.rivals import single_events, supervised
-from residual_book.evaluation.rivals.expectation import agreed
-from residual_book.evaluation.rivals.single_events import mixed
 from residual_book.evaluation.volume import B, V, volume
 from residual_book.evaluation.watched import BUDGET, DAYS, USERS, Truth, Watched, day_of, watch, with_machines
 from residual_book.recording import RESULTS, listed, provenance, recorded_runs, write_record
+from residual_book.rivals import single_events, supervised
+from residual_book.rivals.expectation import agreed
+from residual_book.rivals.single_events import mixed
 
 SEEDS = (50, 51, 52, 53, 54)  # of the recording, never looked at before
 LIVE = 0  # the organization that the page runs

@@ -17,7 +17,7 @@ from residual_book.evaluation.recall import recall
 from residual_book.evaluation.watched import BUDGET, BUDGETS
 from residual_book.part5.alert.story import KIND, Story
 from residual_book.recording import RESULTS, recorded_runs
-from residual_book.stats import mean_over, seeds_of
+from residual_book.stats import mean_over, seeds_of, share_interval
 
 RECORD = RESULTS / "detect.json"
 MINUTE = 60_000
@@ -53,16 +53,12 @@ def _in_hour(story: Story, hour: int) -> int:
 
 def on_others(runs: Sequence[Outcome]) -> None:
     """Of the detectors on the organizations of the recording."""
-    found = recall(runs, types=[KIND])
     precision = mean_over(runs, lambda run: run.true[_AT] / run.alerts[_AT])
     hits = [hit for run in runs for hit, kind in zip(which_found(run, BUDGET), run.type, strict=True) if kind == KIND]
+    found = share_interval(sum(hits), len(hits))  # a bootstrap would be sure of it where all are found
     glue_all(
-        organizations=number(len(runs)),
-        hits=number(sum(hits)),
-        of=number(len(hits)),
-        every=recall(runs),
-        precision=precision,
-    )
+        organizations=number(len(runs)), hits=number(sum(hits)), of=number(len(hits)), every=recall(runs), precision=precision,
+    )  # fmt: skip
     claims.check(
         "alert-brute-force", holds=found.low > 0.75, value=found, unit="of the attacks on one password",
         seeds=seeds_of(runs), recorded=RECORD.name,

@@ -16,11 +16,11 @@ from residual.simulate import Simulation
 from residual.simulate.calendar import DAY, START
 from residual_book.evaluation import windows
 from residual_book.evaluation.outcome import Outcome, judge
-from residual_book.evaluation.rivals import points, single_events, supervised
 from residual_book.evaluation.system import as_scored, sights
 from residual_book.evaluation.volume import B, V, volume
 from residual_book.evaluation.watched import DAYS, TEST, USERS, Watched, watch, with_machines
 from residual_book.recording import RESULTS, listed, provenance, recorded_runs, write_record
+from residual_book.rivals import points, single_events, supervised
 
 SEEDS = (180, 181, 182, 183, 184)  # of the recording; nobody looked at them before the detectors were settled
 RESULT = RESULTS / "detect.json"

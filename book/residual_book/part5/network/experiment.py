@@ -11,10 +11,10 @@ import polars as pl
 
 from residual import simulate
 from residual_book.evaluation.outcome import Outcome, judge
-from residual_book.evaluation.rivals.single_events import COLUMNS, mixed, single_events
 from residual_book.evaluation.system import as_scored, sights
 from residual_book.evaluation.watched import DAYS, USERS, watch
 from residual_book.recording import RESULTS, listed, provenance, recorded_runs, write_record
+from residual_book.rivals.single_events import COLUMNS, mixed, single_events
 from residual_book.stats import seeds_of
 
 SEEDS = (180, 181, 182, 183, 184)  # of the recording, as on the page before

@@ -159,7 +159,7 @@ def rhythm(runs: Sequence[Ranks]) -> Drawing:
         axes.set_xticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
     panels[0].set_yticks(range(len(ways)), list(ways.values()))
     panels[0].set_ylim(len(ways) - 0.5, -0.5)
-    alt = "Two panels with three rows of dots on a logarithmic scale of places from 1 to 2,000, the first ten shaded. By RITA's score nearly all beacons and all updaters lie at some hundreds. By new contacts most beacons lie within the first ten, and most updaters near them."
+    alt = "Two panels with three rows of dots on a logarithmic scale of places from 1 to 2,000, the first ten shaded. By RITA's score most beacons and all updaters lie far beyond the first ten. By new contacts most beacons lie within the first ten, and most updaters near them."
     return Drawing(drawing, alt)
 
 

@@ -39,9 +39,10 @@ def on_poisoning(runs: Sequence[Poisoned]) -> None:
     listed = over([run.listed[SLOW] - run.unharmed for run in runs])
     early = over([(run.first[SLOW] or MOST) / run.at_once for run in runs])
     escaped = sum(run.found[SLOW] is None for run in runs)
+    caught = max((run.level[SLOW] for run in runs if run.found[SLOW] is not None), default=0.0)
     glue_all(
         organizations=number(len({run.seed for run in runs})), victims=number(len(runs)), people=number(PEOPLE), before_days=number(BEFORE), attack_days=number(DAYS - BEFORE),
-        most=number(MOST), slow_growth=f"{GROWTHS[SLOW]:.0%}", escaped=number(escaped),
+        most=number(MOST), slow_growth=f"{GROWTHS[SLOW]:.0%}", escaped=number(escaped), caught=caught,
         at_once=over([run.at_once for run in runs]), slow=slow, fast=fast, reached=over([run.level[SLOW] for run in runs]), listed=over([run.listed[SLOW] for run in runs]),
         unharmed=over([run.unharmed for run in runs]), early=over([run.first[SLOW] or MOST for run in runs]),
         columns=number(len(COLUMNS)),

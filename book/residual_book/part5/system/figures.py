@@ -21,13 +21,14 @@ def poisoned(runs: Sequence[Poisoned]) -> Drawing:
         at_once.min(), at_once.max(), color=INK, alpha=0.25, linewidth=0, label="found clearly when all at once"
     )
     axes.axhline(MOST, color=INK, linewidth=1, linestyle=":")
-    _dots(axes.plot, runs, lambda run: run.level, PLAIN, "o", "when found clearly, or the most reached")
+    _dots(axes.plot, runs, lambda run: _levels(run, found=False), PLAIN, "^", "never found clearly: the most reached")
+    _dots(axes.plot, runs, lambda run: _levels(run, found=True), OTHER[2], "o", "when found clearly")
     _dots(axes.plot, runs, lambda run: run.first, RESIDUAL, "D", "when first on a day's list")
     axes.set(yscale="log", ylim=(0.8, 2 * MOST), xlabel="growth per day (%)", ylabel="guesses per hour")
     axes.set_xticks(range(len(GROWTHS)), [f"{100 * growth:.0f}" for growth in GROWTHS])
     axes.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=1)
-    alt = "Orange points climb from a few guesses per hour at slow growth to the dotted line at a thousand for medium growth, and fall to about ten when guesses double each day. Blue points stay low, below ten or so, at every growth."
+    alt = "Triangles of those who are never found climb from a few guesses per hour at slow growth to the dotted line at a thousand at medium growth. Round points of those who are found lie low, and are all that there is when guesses double each day. Blue points, of the first day on a list, stay below ten or so."
     return Drawing(drawing, alt)
 
 
@@ -43,6 +44,11 @@ def on_the_list(runs: Sequence[Poisoned]) -> Drawing:
     axes.legend(loc="upper left")
     alt = "Points that rise with the growth, from a tenth or two of the days to more than half of them; a dashed line for the same users without an attack lies near zero."
     return Drawing(drawing, alt)
+
+
+def _levels(run: Poisoned, *, found: bool) -> list[float | None]:
+    """The levels of those growths that were found clearly, or of those that never were."""
+    return [level if (day is not None) == found else None for level, day in zip(run.level, run.found, strict=True)]
 
 
 def _dots(

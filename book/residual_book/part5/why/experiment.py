@@ -3,7 +3,7 @@
 Told in `book/part5/why.md`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,24 +18,11 @@ from residual.detect.stream import narrowed, with_machines
 from residual.simulate import flat
 from residual_book.evaluation.live import FIRST, Live
 from residual_book.evaluation.watched import BUDGET, DAYS, USERS
+from residual_book.part5.why.fits import FITS
 from residual_book.recording import RESULTS, listed, provenance, read_record, write_record
 
 SEEDS = (0, 1, 2, 3, 4)  # development organizations: the detectors were chosen while looking at these
 RESULT = RESULTS / "why.json"
-# Of each type of episode, the detectors that measure what the simulator does; written before anything was measured.
-FITS: Mapping[str, tuple[str, ...]] = {
-    "brute_force": ("failed sign-ins of a user",),  # guesses at one account
-    "spraying": ("users who sign in from an address",),  # some accounts from each of a few sources
-    "valid_account": ("user and address of a call", "order of a user's calls", "values of a sign-in"),  # others' work
-    "dns_tunnel": ("lookups of a machine below a domain",),  # many names below two parents
-    "beacon": ("steady new contacts of a machine to a host", "connections of a machine to a host"),
-    "exfiltration": ("connections of a machine to a host", "steady new contacts of a machine to a host"),
-    "scan": ("ports that a machine connects to",),
-    "persistence": ("order of a user's calls",),
-    "mining": ("connections of a machine to a host", "steady new contacts of a machine to a host"),  # traffic to a pool
-    "impossible": ("values of a sign-in", "values of a connection", "values of a process"),
-    "cascade": ("errors of an application",),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from residual.detect.alert import Alert, Signal
 from residual.detect.stream import DAY
 from residual.simulate import TYPES
-from residual_book.evaluation.live import FIRST
+from residual_book.evaluation.live import DAYS, FIRST
 from residual_book.part5.why.experiment import Organization, chosen, share, true_only
 from residual_book.style import INK, OTHER, PAPER, PLAIN, RESIDUAL, Drawing, figure, styled
 
@@ -40,7 +40,9 @@ def _timeline(axes: Axes, signal: Signal) -> None:
         (signal.begin + signal.end) / 2 / DAY - FIRST, signal.value, "D", color=ATTACK, markersize=8, label="measured"
     )
     axes.set(xlabel="day", ylabel=f"in {(signal.end - signal.begin) // 3_600_000} h")
-    axes.set_ylim(bottom=0)
+    axes.set_xlim(0, DAYS)
+    axes.set_xticks(range(0, DAYS + 1, 7))
+    axes.set_ylim(0, 1.08 * signal.value)
 
 
 def _counts(axes: Axes, signal: Signal) -> None:
@@ -60,7 +62,7 @@ def events(runs: Sequence[Organization]) -> Drawing:
     for row, kind in enumerate(TYPES):
         own = [one for one in every if one.type == kind]
         if not own:
-            continue
+            continue  # no episode of the type was found
         _mark(listed, row, [100 * one.precise for one in own], RESIDUAL, "o", "listed" if not row else "")
         chance = 100 * np.mean([one.by_chance for one in own])
         listed.plot(chance, row, "|", color=INK, markersize=13, label="all of these hours" if not row else "")

@@ -16,9 +16,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from residual.simulate.calendar import DAY, START
 from residual_book.evaluation.alerts import SCORED
 from residual_book.evaluation.outcome import hits
-from residual_book.evaluation.rivals import network, views
-from residual_book.evaluation.rivals.views import Events
 from residual_book.evaluation.watched import Truth, with_machines
+from residual_book.rivals import network, views
+from residual_book.rivals.views import Events
 
 # Each view, and the types of attack that are looked for in it.
 VIEWS: dict[str, tuple[Callable[[Events], pl.DataFrame], tuple[str, ...]]] = {

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from residual_book.evaluation.rivals.histories import flag, gap, histories, hour_of, is_new, joined, window
-from residual_book.evaluation.rivals.views import FAILED, MACHINE, PRIVATE, Events
+from residual_book.rivals.histories import flag, gap, histories, hour_of, is_new, joined, window
+from residual_book.rivals.views import FAILED, MACHINE, PRIVATE, Events
 
 _INSIDE, _OUTSIDE = pl.col("address").str.contains(PRIVATE), ~pl.col("destination").str.contains(PRIVATE)
 

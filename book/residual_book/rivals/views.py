@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from residual_book.evaluation.rivals.histories import before, flag, gap, histories, hour_of, is_new, joined, window
-from residual_book.evaluation.rivals.sequences import hours, orders
+from residual_book.rivals.histories import before, flag, gap, histories, hour_of, is_new, joined, window
+from residual_book.rivals.sequences import hours, orders
 
 Events = Mapping[str, pl.DataFrame]
 COLUMNS = {

@@ -3,7 +3,7 @@
 import polars as pl
 
 from residual.simulate.calendar import DAY, HOUR
-from residual_book.evaluation.rivals.histories import before, is_new
+from residual_book.rivals.histories import before, is_new
 
 WITHIN = 6 * HOUR  # one operation comes before another if it was last called at most so long ago
 MIXED = 4.0  # what everybody does counts as much as so many calls of the caller

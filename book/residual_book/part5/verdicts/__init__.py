@@ -1,0 +1,1 @@
+"""Told in `book/part5/verdicts.md`."""
