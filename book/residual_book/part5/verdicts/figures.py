@@ -77,7 +77,7 @@ def by_type(runs: Sequence[Run]) -> Markdown:
         lost, gained = (sum(changed(*pair)[n] for pair in pairs(right, without)) for n in (0, 1))
         every = sum(len(run.found) for run in without)
         rows.append([kind.replace("_", " "), every, *found, lost, gained])
-    return table(["type", "episodes", "found by nobody's answers", "by right answers", "lost", "gained"], rows)
+    return table(["type", "episodes", "found without answers", "with right ones", "lost", "gained"], rows)
 
 
 def _only(run: Run, kind: str) -> Run:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import wrap
 
 from residual import simulate
 from residual.detect import words
@@ -62,9 +63,5 @@ def first_displaced(played: Played) -> Iterator[str]:
     lowered = (a for some in played.desks[1].lowered.values() for a in some if a.shift < 0 and len(a.alike) > 1)
     alert = next(lowered, None)
     if alert is not None:
-        yield words.title(alert)
-        yield f"  on its own, {words.often(alert.rate)}"
-        first, _, rest = words.moved(alert).partition(": ")
-        yield f"  {first}:"
-        for part in rest.split(", most "):
-            yield f"  {part}"
+        for line in (words.title(alert), f"on its own, {words.often(alert.rate)}", words.moved(alert)):
+            yield from wrap(line, 76, subsequent_indent="  ")
