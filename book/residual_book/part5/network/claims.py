@@ -6,13 +6,14 @@ from functools import partial
 from residual_book import claims
 from residual_book.claims import extended, glue_all, number
 from residual_book.evaluation.outcome import Outcome
-from residual_book.evaluation.recall import difference, recall
+from residual_book.evaluation.recall import difference, found, recall
+from residual_book.evaluation.watched import BUDGET
 from residual_book.part5.network.comparisons import Comparison, of, trained
 from residual_book.part5.network.experiment import CONTEXT, DETECTORS, NETWORK, RESULT
 from residual_book.stats import seeds_of
 
 
-def on_comparisons(found: Sequence[Comparison], runs: Sequence[Outcome], *, recorded: str = RESULT.name) -> None:
+def on_comparisons(compared: Sequence[Comparison], runs: Sequence[Outcome], *, recorded: str = RESULT.name) -> None:
     """Of the detectors with and without a network, and of all comparisons."""
     alone, network, context = (of(runs, arm) for arm in (DETECTORS, NETWORK, CONTEXT))
     gain, over_context, of_context = (
@@ -24,12 +25,12 @@ def on_comparisons(found: Sequence[Comparison], runs: Sequence[Outcome], *, reco
         difference(network, alone, types=["impossible"]),
         difference(network, alone, types=_others(alone)),
     )
-    points = next(c for c in found if c.network.startswith("point"))
+    points = next(c for c in compared if c.network.startswith("point"))
     glue_all(
-        organizations=number(len(alone)), episodes=number(sum(len(run.episode) for run in alone)), comparisons=number(len(found)),
-        pays=number(sum(c.gain.low > 0.05 for c in found)) if any(c.gain.low > 0.05 for c in found) else "none",
-        bounded=number(sum(c.gain.high < 0.05 for c in found)), alone=recall(alone), network=recall(network), gain=gain, over_context=over_context,
-        of_context=of_context, impossible=impossible, impossible_alone=recall(alone, types=["impossible"]), others=others, trained_point=trained("point"), trained_collective=trained("collective"), point=points.gain, **({"point_again": points.again} if points.again else {}),
+        organizations=number(len(alone)), episodes=number(sum(len(run.episode) for run in alone)), comparisons=number(len(compared)),
+        pays=number(sum(c.gain.low > 0.05 for c in compared)) if any(c.gain.low > 0.05 for c in compared) else "none",
+        bounded=number(sum(c.gain.high < 0.05 for c in compared)), alone=recall(alone), network=recall(network), gain=gain, over_context=over_context,
+        gained=number(_more(network, alone)), lost=number(_more(alone, network)), of_context=of_context, impossible=impossible, impossible_alone=recall(alone, types=["impossible"]), others=others, trained_point=trained("point"), trained_collective=trained("collective"), point=points.gain, **({"point_again": points.again} if points.again else {}),
     )  # fmt: skip
     check = partial(claims.check, seeds=seeds_of(alone), recorded=recorded)
     check(
@@ -46,3 +47,12 @@ def on_comparisons(found: Sequence[Comparison], runs: Sequence[Outcome], *, reco
 
 def _others(runs: Sequence[Outcome]) -> list[str]:
     return sorted({kind for run in runs for kind in run.type} - {"impossible"})
+
+
+def _more(first: Sequence[Outcome], second: Sequence[Outcome]) -> int:
+    """How many episodes the first arm finds with ten alerts per day, and the second does not."""
+    return sum(
+        one and not other
+        for a, b in zip(first, second, strict=True)
+        for one, other in zip(found(a, BUDGET), found(b, BUDGET), strict=True)
+    )
