@@ -286,4 +286,24 @@ DELETED = (
         "counted. In an organization it is 93% of the features in the recording and 88% (79.5 to 95.9) in the fresh "
         "ones. The sentence now says more than 80% over organizations, and was tried on ten others.",
     ),
+    Deleted(
+        "To take all events with a label out of the past changes the recall of neighbors by less than five "
+        "points either way.",
+        "part5/distance",
+        "Five fresh organizations. The interval goes up to 6.7 points; in the recording it went to 2.1. "
+        "The page now gives the interval and says that it is too wide to call it no difference.",
+    ),
+    Deleted(
+        "Without the detector that is for it, more than half of the brute-force attacks, scans, tunnels, "
+        "and cascades that exist are found no longer.",
+        "part5/patterns",
+        "Five fresh organizations. For one of the four types the interval of what is lost begins at 49%. "
+        "The page shows the recorded intervals, and holds itself to none.",
+    ),
+    Deleted(
+        "Connections of a pair alone, with three alerts per day, find at least ten points more of the "
+        "exfiltrations than all detectors together with ten.",
+        "part5/patterns",
+        "Five fresh organizations: 12.5 points (-22.5 to 45). The page calls it an illustration.",
+    ),
 )

@@ -150,11 +150,6 @@ def on_organizations(runs: Sequence[Run], *, recorded: str = RESULT.name) -> Non
         verdict=no_verdict("chandola2009", "section 2.2.3, collective anomalies", "defines anomalies whose single parts may be normal"),
     )  # fmt: skip
     check(
-        "distance-clean", holds=purged.low > -0.05 and purged.high < 0.05, value=purged, unit="of the episodes more",
-        statement="To take all events with a label out of the past changes the recall of neighbors by less than five points either way.",
-        verdict=extended("livernoche2024", "appendix, tables of AUC", "reports a lower mean AUC of neighbors with a contaminated past than with a clean one"),
-    )  # fmt: skip
-    check(
         "distance-alone", holds=lonely.low > 0.1, value=lonely, unit="of these episodes more",
         statement="Of the two types that one strange event can give away, impossible combinations and valid accounts, neighbors find at least ten points more than counting by the hour.",
         verdict=no_verdict("chandola2009", "section 2.2.1, point anomalies", "defines single records that are anomalous by themselves"),

@@ -37,12 +37,6 @@ from residual_book.recording import RESULTS
 from residual_book.stats import Interval, mean_over, seeds_of
 
 FRESH, ORGANIZATIONS = RESULTS / "patterns-fresh.json", len(SEEDS)
-OWN = {  # of four detectors, the type that each was made for
-    "failed sign-ins of a user": "brute_force",
-    "ports that a machine connects to": "scan",
-    "lookups of a machine below a domain": "dns_tunnel",
-    "errors of an application": "cascade",
-}
 
 
 def on_runs(runs: Sequence[Ranks], *, recorded: str = RESULT.name) -> None:
@@ -52,10 +46,6 @@ def on_runs(runs: Sequence[Ranks], *, recorded: str = RESULT.name) -> None:
     widest = max(single, key=lambda name: single[name].high)
     best = max(NAMES, key=lambda name: recall(runs, alone(name), BUDGET).estimate)
     gain = difference(runs, ALL, alone(best), BUDGET)
-    lost = {name: difference(runs, ALL, without(name), BUDGET, [kind]) for name, kind in OWN.items()}
-    least = min(lost, key=lambda name: lost[name].low)
-    all_lost = {name: difference(runs, ALL, without(name), BUDGET) for name in NAMES}
-    most = max(all_lost, key=lambda name: all_lost[name].estimate)
     beacons = recall(runs, alone(CONTACTS), SOME, ["beacon"])
     rita = recall(runs, RITA, BUDGET, ["beacon"])
     ahead = bootstrap(
@@ -80,10 +70,10 @@ def on_runs(runs: Sequence[Ranks], *, recorded: str = RESULT.name) -> None:
     }
     glue_all(
         organizations=number(len(runs)), episodes=number(sum(len(run.episode) for run in runs)), every=every, gain=gain,
-        best=recall(runs, alone(best), BUDGET), least=lost[least], most=all_lost[most], beacons=beacons, rita=rita,
+        best=recall(runs, alone(best), BUDGET), beacons=beacons, rita=rita,
         one_each=one_each(runs), crowded=crowded, exfiltration=exfiltration[ALL], exfiltration_alone=exfiltration[alone(VOLUME)],
         twins=twins, pairs=number(round(median(place.pairs for run in runs for place in run.places))),
-        order=recall(runs, alone(ORDER), SOME, ["persistence"]), order_lost=all_lost[ORDER], order_together=recall(runs, ALL, BUDGET, ["persistence"]),
+        order=recall(runs, alone(ORDER), SOME, ["persistence"]), order_lost=difference(runs, ALL, without(ORDER), BUDGET), order_together=recall(runs, ALL, BUDGET, ["persistence"]),
         n_beacons=number(sum(run.type.count("beacon") for run in runs)), **places,
     )  # fmt: skip
     check = partial(claims.check, seeds=seeds_of(runs), recorded=recorded)
@@ -100,12 +90,6 @@ def on_runs(runs: Sequence[Ranks], *, recorded: str = RESULT.name) -> None:
         verdict=extended("chandola2009", "section 1.2, challenges", "says that the notion of an anomaly differs from one application to the next, so that a technique of one is seldom of use in another"),
     )  # fmt: skip
     check(
-        "patterns-without", holds=all(loss.low > 0.5 for loss in lost.values()), value=lost[least],
-        unit="of the type that the detector is for, where least is lost",
-        statement="Without the detector that is for it, more than half of the brute-force attacks, scans, tunnels, and cascades that exist are found no longer.",
-        verdict=collective("defines an anomaly that lies in a group of records and in none of them alone"),
-    )  # fmt: skip
-    check(
         "patterns-rita", holds=rita.high < 0.5, value=rita, unit="of the beacons",
         statement="With ten alerts per day, RITA's beacon score, without its modifiers, finds fewer than half of the beacons.",
         verdict=extended("rita2025", "README, features", "offers the score to search for signs of beaconing in and out of a network"),
@@ -114,11 +98,6 @@ def on_runs(runs: Sequence[Ranks], *, recorded: str = RESULT.name) -> None:
         "patterns-contacts", holds=ahead.low > 0.25, value=ahead, unit="of the beacons more",
         statement="The detector of steady new contacts, with three alerts per day, finds at least a quarter more of the beacons than RITA's beacon score, without its modifiers, with ten.",
         verdict=extended("rita2025", "README, features", "offers the score to search for signs of beaconing in and out of a network"),
-    )  # fmt: skip
-    check(
-        "patterns-crowding", holds=crowded.low > 0.1, value=crowded, unit="of the exfiltrations more",
-        statement="Connections of a pair alone, with three alerts per day, find at least ten points more of the exfiltrations than all detectors together with ten.",
-        verdict=no_verdict("arp2022", "pitfall P7, inappropriate performance measures", "asks for measures that fit how a detector is used"),
     )  # fmt: skip
     check(
         "patterns-twins", holds=twins.low > 0.1, value=twins, unit="of its alerts",
