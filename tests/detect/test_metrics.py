@@ -47,6 +47,11 @@ def test_alerts_find_episodes_and_twins() -> None:
     assert (found.recall, found.precision, found.hours) == (1, 0.6, 9)
 
 
+def test_an_alert_that_was_raised_before_an_episode_began_tells_of_it_at_midnight() -> None:
+    found = evaluate([alert("1", "b1", hour=3)], TRUTH, [20_000])
+    assert found.episodes.filter(pl.col("episode") == "b")["hours"].to_list() == [18]
+
+
 def test_what_is_missed_counts_on_days_without_alerts_too() -> None:
     found = evaluate([], TRUTH, [20_000, 20_005])
     assert found.episodes["found"].to_list() == [False] * 3

@@ -25,7 +25,7 @@ class Evaluation:
 
     Attributes:
         episodes: one row for each attack or fault with an event on a day with alerts: `episode`, `type`, whether it was
-            `found`, and `hours` from its first event until it was raised.
+            `found`, and `hours` from its first event until an alert told of one of its events.
         alerts: how many there were.
         true: those among them that found an episode.
         twins: those that found only a harmless twin.
@@ -77,7 +77,10 @@ def evaluate(alerts: Sequence[Alert], labels: pl.DataFrame, days: Sequence[int])
     first = labels.filter(~pl.col("twin")).group_by("episode", "type").agg(
         first=pl.col("time").min(), there=(pl.col("time") // DAY).is_in(list(days)).any()
     )  # fmt: skip
-    raised = hits.group_by("episode").agg(pl.col("raised").min())
+    # What came after an alert was raised is on it by the end of the day.
+    midnight = ((pl.col("raised") - 1) // DAY + 1) * DAY
+    known_at = pl.when(pl.col("time") < pl.col("raised")).then("raised").otherwise(midnight)
+    raised = hits.group_by("episode").agg(raised=known_at.min())
     known = first.filter("there").join(raised, on="episode", how="left").sort("episode")
     episodes = known.select(
         "episode", "type", found=pl.col("raised").is_not_null(), hours=(pl.col("raised") - pl.col("first")) / HOUR
