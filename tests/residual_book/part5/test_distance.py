@@ -278,7 +278,6 @@ def test_a_claim_that_fails_stops_the_page(claim: str, case: str, detector: str,
     [
         ("counting", "tails", {"rank": (1,) * 110}),
         ("crowd", "neighbors", {"odder": (0.0,) * 110}),
-        ("clean", CLEAN, {"rank": (None,) * 110}),
         ("alone", COUNTING, {"rank": (1,) * 110}),
     ],
 )
