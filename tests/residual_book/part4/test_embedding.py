@@ -13,7 +13,6 @@ from residual.simulate.calendar import DAY, HOUR, START
 from residual.tabular.pretrain import MaskedParts, Parts
 from residual.tabular.quality import Residual, overlap
 from residual_book.claims import judging
-from residual_book.evaluation import recall
 from residual_book.part4.embedding import (
     claims,
     detection,
@@ -116,7 +115,7 @@ HOLDS: dict[str, dict[str, float]] = {
 
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recall, "DRAWS", 200)
+    monkeypatch.setattr("residual.detect.metrics.DRAWS", 200)
 
 
 @pytest.mark.parametrize(

@@ -73,5 +73,5 @@ def embedded(report: Path) -> HTML:
     return HTML(
         f'<iframe title="The report, as residual report wrote it" srcdoc="{html.escape(content, quote=True)}" '
         'sandbox="" style="width: 100%; height: 30rem; border: 1px solid #80808080; border-radius: .35rem"></iframe>'
-        f'<p><a download="{report.name}" href="data:text/html;base64,{link}">Keep this report as a file</a></p>'
+        f'<p><a style="color:#0b3d91;background:#fff" download="{report.name}" href="data:text/html;base64,{link}">Keep this report as a file</a></p>'
     )
