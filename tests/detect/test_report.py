@@ -212,6 +212,7 @@ def looked(url: str, scheme: Any, width: int) -> tuple[int, list[str], list[str]
         wide = tab.evaluate("document.documentElement.scrollWidth")
         tab.evaluate(AXE.read_text("utf-8"))
         found = tab.evaluate("async () => (await axe.run()).violations.map(v => v.id + ' ' + v.nodes[0].html)")
+        chromium.close()
     return wide, found, asked
 
 
