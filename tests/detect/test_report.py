@@ -133,6 +133,13 @@ def test_any_alert_makes_a_page(any_alert: Alert) -> None:
     assert len(page_of(any_alert).select("article")) == 1
 
 
+@pytest.mark.parametrize("value", [-5.0, 0.0, 1e-30, -1e30, 1e30])
+def test_what_never_changed_has_a_picture(value: float) -> None:
+    picture = timeline(signal(value=value, expected=value, spread=0.0, past=(Observation(NOW - 3 * DAY, value),)))
+    assert picture is not None
+    assert all(0 <= place <= 100 for place in (picture.top, picture.expected, *picture.band, picture.past[0][1]))
+
+
 def test_the_picture_is_of_the_oddest_signal_with_a_past() -> None:
     page = page_of(alert(signals=(signal(past=()),)))
     assert not page.select("svg")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pyod.models.ecod import ECOD  # type: ignore[import-untyped]  # has no types
+from pyod.models.ecod import ECOD  # type: ignore[import-untyped]  # PyOD ships no types
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
 

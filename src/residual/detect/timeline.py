@@ -102,8 +102,10 @@ def _short(value: float) -> str:
 
 
 def _value_ticks(low: float, high: float) -> Iterator[float]:
-    """Two to six round numbers from `low` or below to `high` or nearly."""
-    reach = (high - low) or 1.0
+    """Two to six round numbers from `low` or below to `high` or nearly; where these are one, to some way above."""
+    if high - low < 1e-9 * max(1.0, abs(low)):
+        high = low + max(1.0, abs(low))
+    reach = high - low
     size = 10.0 ** math.floor(math.log10(reach / 2))
     step = next(size * by for by in (1, 2, 5, 10) if reach / (size * by) <= 5)
     for n in range(math.floor(low / step), math.floor(high / step) + 1):

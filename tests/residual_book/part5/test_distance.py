@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -281,10 +282,8 @@ def test_a_claim_that_fails_stops_the_page(claim: str, case: str, detector: str,
         ("alone", COUNTING, {"rank": (1,) * 110}),
     ],
 )
-def test_a_claim_about_organizations_that_fails_stops_the_page(
-    claim: str, rival: str, change: dict[str, tuple[float | None, ...]]
-) -> None:
-    runs = [replace(run, **change) if run.rival == rival else run for run in made_organizations()]  # type: ignore[arg-type]
+def test_a_claim_about_organizations_that_fails_stops_the_page(claim: str, rival: str, change: dict[str, Any]) -> None:
+    runs = [replace(run, **change) if run.rival == rival else run for run in made_organizations()]
     with pytest.raises(ClaimError, match=f"distance-{claim}'"):
         claims.on_organizations(runs)
 
