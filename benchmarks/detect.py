@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import psutil
 import pyarrow.parquet as pq
-from residual_book.evaluation.rivals import points
 
 from residual import simulate
 from residual_book.evaluation.watched import watch, with_machines
 from residual_book.evaluation.windows import COLUMNS
 from residual_book.recording import provenance, write_record
+from residual_book.rivals import points
 
 SIZES = ((10, 24), (24, 31), (80, 31))  # users and days: about 100,000, 300,000 and a million events
 

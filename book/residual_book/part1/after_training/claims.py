@@ -238,14 +238,17 @@ def _rise(run: Plateau) -> float:
 
 
 def on_again(again: Plateau, recorded: Sequence[Plateau]) -> None:
-    """Check that a recorded net, trained again, is the net that was recorded."""
-    (before,) = (
-        run for run in recorded if (run.name, run.seed, run.peak_lr) == (again.name, again.seed, again.peak_lr)
-    )
-    glue_all(again=again.worst, again_recorded=before.worst)
+    """Check that a recorded net, trained again, is as near to itself as the recorded seeds are to each other.
+
+    On another processor sums are rounded otherwise, and training magnifies that.
+    """
+    seeds = [run for run in recorded if (run.name, run.peak_lr) == (again.name, again.peak_lr)]
+    (before,) = (run for run in seeds if run.seed == again.seed)
+    apart = max(run.worst for run in seeds) - min(run.worst for run in seeds)
+    glue_all(again=again.worst, again_recorded=before.worst, again_apart=apart)
     claims.check(
-        "plateau-repeats", holds=abs(again.worst - before.worst) < 5, value=again.worst - before.worst, seeds=[again.seed], recorded="after-training-digits.json", unit="points",
-        statement="A recorded net of 20 layers, trained again during this build, loses without its most important block what was recorded, to within 5 points.",
+        "plateau-repeats", holds=abs(again.worst - before.worst) < apart, value=again.worst - before.worst, seeds=[again.seed], recorded="after-training-digits.json", unit="points",
+        statement="A recorded net of 20 layers, trained again during this build, loses without its most important block what was recorded, to within what lies between the recorded seeds.",
         verdict=no_verdict("veit2016", "section 4.1", "blocks are removed from trained networks one by one"),
     )  # fmt: skip
 
