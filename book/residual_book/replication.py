@@ -36,6 +36,7 @@ ROUNDS = {
     "replication-6.json": tuple(range(150, 160)),
     "replication-7.json": tuple(range(160, 170)),
     "replication-8.json": tuple(range(170, 180)),
+    "replication-9.json": tuple(range(190, 200)),
 }
 HELD, FAILED = "held on fresh seeds", "did not hold on fresh seeds"
 RECORDED, SEEDLESS = "recorded", "does not depend on seeds"

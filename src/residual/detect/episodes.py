@@ -1,4 +1,9 @@
-"""From the sights of a day to alerts within a budget: one per entity and day, and those that share events are one."""
+"""From the sights of a day to alerts within a budget: one per entity and day, and what has one cause is one alert.
+
+Sights have one cause if they share events; or if one detector makes them at one time, of one pair's common host, or of
+single entities in short windows. A password that is sprayed comes from several addresses, and a fault takes several
+applications along; an analyst needs to be told once.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,9 +14,10 @@ import polars as pl
 
 from residual.detect.alert import Alert, Entity, Observation, Signal
 from residual.detect.firsts import firsts
-from residual.detect.stream import DAY, NETWORK
+from residual.detect.stream import DAY, HOUR, NETWORK
 
 MOST = 4  # times the budget: how many sights of a day are looked at
+SHORT = 4 * HOUR  # windows in which what is odd in the same way at the same time is taken to have one cause
 SHARED = 0.5  # of a sight's events: with more of them in an episode it belongs to it
 EVENTS = 1000  # uids of an alert
 SHOWN = 12  # events of its evidence
@@ -46,6 +52,27 @@ def ranked(sights: pl.DataFrame, most: int, by: str = "rate") -> pl.DataFrame:
     return sights.sort(order).unique(["kind", "entity"], keep="first", maintain_order=True).head(most)
 
 
+def apart(sights: pl.DataFrame, most: int, by: str = "rate") -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What `ranked` gives, in two: sights with a cause of their own, and those that have the cause of an odder one."""
+    table = ranked(sights, most, by)
+    first: list[dict[str, Any]] = []
+    own = []
+    for sight in table.iter_rows(named=True):
+        own.append(not any(_one_cause(sight, other) for other in first))
+        if own[-1]:
+            first.append(sight)
+    mask = pl.Series(own, dtype=pl.Boolean)
+    return table.filter(mask), table.filter(~mask)
+
+
+def _one_cause(one: dict[str, Any], two: dict[str, Any]) -> bool:
+    """Whether a detector saw the same of two entities at the same time."""
+    if any(one[name] != two[name] for name in ("detector", "other_kind", "other")):
+        return False
+    at_once = one["begin"] < two["end"] and two["begin"] < one["end"]
+    return at_once and (one["other"] is not None or one["end"] - one["begin"] <= SHORT)
+
+
 def episodes(
     sights: pl.DataFrame, around: pl.DataFrame, budget: int, threshold: float, day: int, by: str = "rate"
 ) -> list[Episode]:
@@ -63,7 +90,9 @@ def episodes(
     for sight in ranked(sights, MOST * budget, by).iter_rows(named=True):
         same = sights.filter((pl.col("kind") == sight["kind"]) & (pl.col("entity") == sight["entity"]))
         rows = set(events_of(sight, around)["row"].to_list())
-        home = next((e for e in found if len(rows & e.events) > SHARED * len(rows)), None)
+        home = next(
+            (e for e in found if _one_cause(sight, e.sights[0]) or len(rows & e.events) > SHARED * len(rows)), None
+        )
         if home is None:
             if len(found) == budget:
                 continue

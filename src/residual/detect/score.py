@@ -23,7 +23,7 @@ from residual.detect.alert import Alert, Observation
 from residual.detect.alerts import write_alerts
 from residual.detect.calibrate import LEAST, PAST, highest, rates
 from residual.detect.detectors import DETECTORS
-from residual.detect.episodes import Episode, alert_of, episodes, missing, ranked
+from residual.detect.episodes import MOST, Episode, alert_of, apart, episodes, missing
 from residual.detect.firsts import SEEN, remember
 from residual.detect.folder import answered
 from residual.detect.sights import KEPT, SIGHTS, Detector, Frames
@@ -32,7 +32,7 @@ from residual.detect.verdicts import KEYS, PROFILES, Answers, moves, profiles
 from residual.ocsf.read import read
 from residual.storage import write_atomically
 
-VERSION = 1  # of a model
+VERSION = 2  # of a model: another set of detectors has another memory
 LEARNING = 7  # days of which statistics are made before anything is scored
 RENEWED = 7  # days that set the threshold at which a sight is raised before its day is over
 TOLD = 50  # sights of a day whose rates are kept for that
@@ -228,7 +228,7 @@ def look(memory: Memory, events: pl.DataFrame) -> tuple[pl.DataFrame, Memory]:
         every = every.clear()
     around = pl.concat([memory.recent, events])
     kept = memory.profiles.filter(pl.col("day") > day - KEPT)
-    new = ranked(every, TOLD).select(pl.lit(day, pl.Int32).alias("day"), "rate")
+    new = apart(every, MOST * TOLD)[0].head(TOLD).select(pl.lit(day, pl.Int32).alias("day"), "rate")
     after = Memory(
         day=day + 1, active=(*memory.active, day)[-LEARNING - PAST :], frames=frames, nulls=pl.concat(nulls),
         known=known,

@@ -15,12 +15,15 @@ AMOUNTS = {
     "events": pl.lit(1.0),
     "failed": (pl.col("status_id") == 2).cast(pl.Float64).fill_null(0),
     "times": pl.col("times").fill_null(1),
+    "log-kilobytes": (
+        pl.col("sent").fill_null(0) / 1000
+    ).log1p(),  # one large transfer weighs no more than some small ones
 }
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A quantity of windows: how many events, failures or different values.
+    """A quantity of windows: how many events, failures or different values, or how much was sent.
 
     Attributes:
         name: in words; it stands in alerts.

@@ -17,7 +17,7 @@ from residual_book.recording import RESULTS, listed, provenance, recorded_runs, 
 from residual_book.rivals.single_events import COLUMNS, mixed, single_events
 from residual_book.stats import seeds_of
 
-SEEDS = (180, 181, 182, 183, 184)  # of the recording, as on the page before
+SEEDS = (185, 186, 187, 188, 189)  # of the recording, as on the page before
 RESULT = RESULTS / "network.json"
 DETECTORS, NETWORK, CONTEXT = "detectors", "with a network", "with context"
 

@@ -35,6 +35,8 @@ SHORT = {
     "failed sign-ins of a user": "failed sign-ins",
     "users who sign in from an address": "users per address",
     "connections of a machine to a host": "connections",
+    "log-kilobytes of a machine to a host": "log-kilobytes",
+    "users who call from an address": "callers per address",
     "ports that a machine connects to": "ports",
     "lookups of a machine below a domain": "lookups",
     "errors of an application": "errors",
