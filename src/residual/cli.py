@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -184,12 +185,21 @@ def score(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the alerts, a file per day.", show_default=False)],
     alerts_a_day: Budget = 10,
+    at_most: Annotated[
+        list[str] | None, typer.Option(help="KIND=N: of these, at most N about a user, address, machine, ...")
+    ] = None,
     quarantine: Rejects = None,
 ) -> None:
     """Find what is unusual, day by day, by the days before. The first two weeks only teach; days that are done stay."""
     from residual.detect.score import score as run
 
-    done = run(events, model, out, budget=alerts_a_day, quarantine=quarantine, progress=True)
+    limits = {}
+    for text in at_most or ():
+        kind, _, most = text.partition("=")
+        if not most.isdecimal():
+            raise ValueError(f"--at-most must be KIND=N, such as user=3, got {text!r}")
+        limits[kind] = int(most)
+    done = run(events, model, out, budget=alerts_a_day, at_most=limits, quarantine=quarantine, progress=True)
     print(f"{out}: {done.alerts:,} alerts on {done.days:,} days; {done.learned:,} days only taught")
     if done.lowered:
         print(f"{done.lowered:,} more would have been raised without verdicts; they are in the files *.lowered.jsonl")
@@ -246,6 +256,10 @@ def verdict(
     answer: Annotated[Verdicts, typer.Argument(help="What it was.", show_default=False)],
     why: Annotated[str, typer.Option(help="For whoever reads it later.", show_default=False)],
     who: Annotated[str | None, typer.Option(help="Whose answer it is.", show_default=False)] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Mute the same, if benign, up to this day.", show_default=False),
+    ] = None,
 ) -> None:
     """Answer an alert. The next days that score writes to this folder are ranked by the answers."""
     import time
@@ -253,7 +267,8 @@ def verdict(
     from residual.detect.alert import Verdict
     from residual.detect.folder import answer as write
 
-    alert = write(alerts, uid, Verdict(answer, why, who, int(time.time() * 1000)))
+    last = None if until is None else (until - datetime(1970, 1, 1)).days
+    alert = write(alerts, uid, Verdict(answer, why, who, int(time.time() * 1000), last))
     print(f"alert {alert.uid}: {answer}")
 
 

@@ -40,9 +40,10 @@ def flow(machine: str, to: str, hour: float) -> dict[str, object]:
     return {"class_uid": TRAFFIC, "time": int(hour * HOUR), "machine": machine, "destination": to}
 
 
-def named(sights: pl.DataFrame, events: pl.DataFrame, budget: int = 10) -> list[list[str]]:
+def named(sights: pl.DataFrame, events: pl.DataFrame, budget: int = 10, **at_most: int) -> list[list[str]]:
     """The entities of each alert."""
-    return [[entity.value for entity in e.entities] for e in episodes(sights, events, budget, 0.0, 0)]
+    found = episodes(sights, events, budget, 0.0, 0, at_most=at_most)
+    return [[entity.value for entity in episode.entities] for episode in found]
 
 
 def test_users_at_whom_somebody_guesses_in_one_hour_are_one_alert() -> None:
@@ -88,3 +89,11 @@ def test_one_cause_is_told_from_the_oddest_on() -> None:
     assert first["entity"].to_list() == ["bob", "eve"]
     assert others["entity"].to_list() == ["ann"]
     assert [len(part) for part in apart(sights.clear(), 10)] == [0, 0]
+
+
+def test_a_kind_may_have_a_limit() -> None:
+    events = around(sign_in("ann", 9.2), sign_in("bob", 14.4), flow("ws-1", "h-1", 9.2))
+    sights = table(sight("ann", 0.01), sight("bob", 0.02, at=15), sight("ws-1", 0.9, hours=12, other="h-1"))
+    assert named(sights, events, user=1) == [["ann"], ["ws-1", "h-1"]]
+    assert named(sights, events, user=0, machine=5) == [["ws-1", "h-1"]]
+    assert named(sights, events, budget=2, address=1) == [["ann"], ["bob"]]

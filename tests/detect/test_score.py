@@ -5,12 +5,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import commands
 import polars as pl
 import pytest
 
+from residual import cli
 from residual.detect import read_alerts
 from residual.detect import score as module
 from residual.detect.episodes import EVENTS
+from residual.detect.folder import files
 from residual.detect.score import Memory, advance, load, score
 from residual.detect.stream import DAY, SCHEMA, by_day, every_day, narrowed
 from residual.ocsf.read import read
@@ -120,6 +123,21 @@ def test_a_model_that_is_damaged_or_of_another_version_is_refused(
         load(model)
     with pytest.raises(ValueError, match="at least 1, got 0"):
         score(organization / "events", tmp_path / "m", tmp_path / "a", budget=0)
+    with pytest.raises(ValueError, match=r"one of user, address, .*, got people=3"):
+        score(organization / "events", tmp_path / "m", tmp_path / "a", at_most={"people": 3})
+
+
+def test_limits_and_mutes_on_the_command_line(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    score_to = ("score", str(tmp_path), "--model", str(tmp_path / "m"), "--out", str(tmp_path / "a"))
+    assert "KIND=N, such as user=3, got 'user'" in commands.said(cli.main, capsys, *score_to, "--at-most", "user")
+    assert "got people=3" in commands.said(cli.main, capsys, *score_to, "--at-most", "people=3")
+    folder = shutil.copytree(scored, tmp_path / "alerts")
+    day, path = next((day, path) for day, path in sorted(files(folder).items()) if read_alerts(path))
+    first = read_alerts(path)[0]
+    commands.run(cli.main, "verdict", str(folder), first.uid, "benign", "--why", "ours", "--until", path.stem)
+    verdict = read_alerts(path)[0].verdict
+    assert verdict is not None
+    assert (verdict.answer, verdict.until) == ("benign", day)
 
 
 @pytest.fixture(scope="module")

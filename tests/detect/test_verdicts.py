@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 from findings import NOW, alert
 
-from residual.detect.alert import Alike, Answer, Entity, Verdict
+from residual.detect.alert import Alike, Answer, Entity, Muted, Verdict
 from residual.detect.alerts import from_ocsf, read_alerts, to_ocsf, write_alerts
 from residual.detect.firsts import SEEN
-from residual.detect.folder import answer, explained, files
+from residual.detect.folder import LONGEST, answer, explained, files, keys
 from residual.detect.report import report
 from residual.detect.score import load, score
 from residual.detect.sights import SIGHTS
@@ -237,3 +237,57 @@ def test_a_run_that_is_killed_goes_on_with_the_answers(
     assert read_alerts(day)[0] == first  # a day that is done again keeps its answers
     write_alerts(day, [replace(one, verdict=None) for one in read_alerts(day)])
     assert written(out) == written(benign)
+
+
+@pytest.mark.parametrize("days", [1, 2])
+def test_what_is_muted_is_not_raised_up_to_a_day_and_does_not_fall_out_unseen(
+    organization: Path, without: Path, days: int
+) -> None:
+    """An alert of the first day is made to be about what the oddest of the last day is about, and muted."""
+    last = sorted(files(without / "alerts"))[-1]
+    target = read_alerts(files(without / "alerts")[last])[0]
+    out = organization / f"muted-{days}"
+    for part in ("alerts", "model"):
+        shutil.copytree(organization / part, out / part)
+    ((first, path),) = files(out / "alerts").items()
+    alerts = read_alerts(path)
+    write_alerts(path, [replace(alerts[0], uid="0" * 16, signals=target.signals), *alerts[1:]])
+    answer(out / "alerts", "0" * 16, Verdict("benign", "known", until=first + days))
+    go_on(organization, out)
+    now = read_alerts(files(out / "alerts")[last])
+    fallen = files(out / "alerts")[last].with_suffix(".lowered.jsonl")
+    if first + days < last:  # it is over
+        assert now[0].uid == target.uid
+        assert not fallen.exists()
+        return
+    assert not {key for one in now for key in keys(one)} & set(keys(target))
+    (lowered,) = (one for one in read_alerts(fallen) if one.uid == target.uid)
+    assert lowered.muted == Muted("0" * 16, first + days, "known")
+    assert to_ocsf(lowered)["status_id"] == 3  # Suppressed
+
+
+def test_a_mute_is_told_and_has_an_end(tmp_path: Path) -> None:
+    raised = alert(raised=NOW + HOUR)
+    day = NOW // DAY
+    write_alerts(tmp_path / "2023-11-14.jsonl", [raised])
+    for verdict, expected in (
+        (Verdict("true", "it was", until=day), "only what is benign can be muted, got true"),
+        (Verdict("benign", "ours", until=day - 1), "until a day from 2023-11-14 to 2024-02-12, got 13 November 2023"),
+        (Verdict("benign", "ours", until=day + LONGEST + 1), "got 13 February 2024"),
+    ):
+        with pytest.raises(ValueError, match=expected):
+            answer(tmp_path, raised.uid, verdict)
+    answered = answer(tmp_path, raised.uid, Verdict("benign", "ours", until=day + LONGEST))
+    assert read_alerts(tmp_path / "2023-11-14.jsonl") == [answered]
+    assert "muted until 12 February 2024" in report([answered])
+    muted = replace(raised, muted=Muted("a0", day, "ours"))
+    write_alerts(tmp_path / "2023-11-14.jsonl", [muted])
+    assert "muted until 14 November 2023 by the answer to alert a0: ours" in "\n".join(explained(tmp_path, raised.uid))
+
+
+@pytest.mark.parametrize(("name", "value"), [("muted", {"uid": "a"}), ("muted", 3), ("mutes_until", "tomorrow")])
+def test_a_mute_that_cannot_be_read_is_named(name: str, value: Any) -> None:
+    finding = to_ocsf(alert(verdict=Verdict("benign", "ours")))
+    finding["unmapped"][name] = value
+    with pytest.raises(ValueError, match=rf"\$.unmapped.{name}"):
+        from_ocsf(finding)

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 from sign_ins import TIME, sign_in
 
-from residual.detect.alert import Alert, Alike, Entity, FirstTime, Observation, Signal, Verdict
+from residual.detect.alert import Alert, Alike, Entity, FirstTime, Muted, Observation, Signal, Verdict
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -16,6 +16,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.samp
     ["<script>", "\u202e", "10.0.0.1"]
 )
 TIMES = st.integers(100_000_000_000, 253_402_300_799_999)
+DAYS = st.integers(0, 2_000_000)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 ENTITIES = st.builds(Entity, st.sampled_from(["user", "address", "machine", "domain"]) | TEXTS, TEXTS)
 SIGNALS = st.builds(
@@ -23,8 +24,9 @@ SIGNALS = st.builds(
     st.lists(st.builds(Observation, TIMES, NUMBERS), max_size=3).map(tuple), TEXTS,
 )  # fmt: skip
 VERDICTS = st.builds(
-    Verdict, st.sampled_from(["true", "benign", "unsure"]), TEXTS, st.none() | TEXTS, st.none() | TIMES
-)
+    Verdict, st.sampled_from(["true", "benign", "unsure"]), TEXTS, st.none() | TEXTS, st.none() | TIMES,
+    st.none() | DAYS,
+)  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | NUMBERS | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
@@ -40,6 +42,7 @@ ALERTS = st.builds(
     st.lists(FIRSTS, max_size=2).map(tuple),
     st.lists(TEXTS, max_size=3).map(tuple), st.integers(0, 2**31 - 1), st.lists(EVENTS, max_size=2).map(tuple),
     st.none() | VERDICTS, st.floats(-1, 1), st.lists(ALIKE, max_size=2).map(tuple),
+    st.none() | st.builds(Muted, TEXTS, DAYS, TEXTS),
 )  # fmt: skip
 
 

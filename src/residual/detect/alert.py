@@ -65,12 +65,25 @@ class FirstTime:
 
 @dataclass(frozen=True)
 class Verdict:
-    """An analyst's answer to an alert: what it was, why, and as far as it is known who says so and when (in ms)."""
+    """An analyst's answer to an alert: what it was, why, and as far as it is known who says so and when (in ms).
+
+    A benign alert may be muted up to a day and with it, `until` in days since 1970: what its detectors say of the same
+    entities raises nothing in the meantime.
+    """
 
     answer: Answer
     why: str
     who: str | None = None
     at: int | None = None
+    until: int | None = None
+
+
+class Muted(NamedTuple):
+    """The answered alert that keeps another one from being raised: until which day, since 1970, and why."""
+
+    uid: str
+    until: int
+    why: str
 
 
 class Alike(NamedTuple):
@@ -101,6 +114,7 @@ class Alert:
         verdict: what an analyst answered; None as long as nobody did.
         shift: by how many powers of ten earlier verdicts moved it in the ranking: up, or down if negative.
         alike: answered alerts that it is like, the likest first.
+        muted: what keeps it from being raised; None if nothing does.
     """
 
     uid: str
@@ -116,6 +130,7 @@ class Alert:
     verdict: Verdict | None = None
     shift: float = 0.0
     alike: tuple[Alike, ...] = ()
+    muted: Muted | None = None
 
     @property
     def rate(self) -> float:

@@ -5,7 +5,8 @@ uid; `anomaly_analyses` has one analysis per signal, whose baselines are what wa
 often per day something as unusual is expected, and the past; `evidences` has events, of which `data` keeps what an
 evidence has no attribute for; `enrichments` has what happened for the first time; `observables` has the entities. Only
 the kinds of the entities have no place in OCSF: they are `unmapped.kinds`, in the order of `observables`; nor has what
-earlier verdicts did to the alert, `unmapped.verdicts`.
+earlier verdicts did to the alert, `unmapped.verdicts`, nor what mutes it or what it mutes, `unmapped.muted` and
+`unmapped.mutes_until`.
 
 An analyst's answer is `verdict_id`, `comment` (why), `assignee` (who) and `finding_info.modified_time` (when). Severity
 says how odd an alert is, and nothing about harm. There is no confidence, risk or attack: nothing here measures these.
@@ -34,6 +35,8 @@ from residual.storage import write_atomically
 
 __all__ = ["from_ocsf", "read_alerts", "to_ocsf", "write_alerts"]
 
+MUTES = "mutes_until"
+_SUPPRESSED = 3  # `status_id`
 _LEARNING = 4  # `analytic.type_id`
 _SEVERITIES = ((1 / 365, 4), (1 / 30, 3), (1.0, 2))  # at most so often per day: high, medium, low; else informational
 _OBSERVABLES = {"user": 4, "machine": 1, "host": 1, "destination": 1, "domain": 1, "process": 9, "port": 11}
@@ -92,6 +95,7 @@ def _finding(alert: Alert) -> dict[str, Any]:
         "related_events": [{"uid": uid} for uid in alert.events],
         "related_events_count": alert.count,
     }
+    unmapped: dict[str, Any] = {"kinds": [entity.kind for entity in alert.entities], **_moved(alert)}
     event = {
         "class_uid": CLASS_UID,
         "category_uid": 2,
@@ -115,14 +119,20 @@ def _finding(alert: Alert) -> dict[str, Any]:
             for first in alert.firsts
         ],
         "evidences": [_evidence(dict(one)) for one in alert.evidence],
-        "unmapped": {"kinds": [entity.kind for entity in alert.entities], **_moved(alert)},
+        "unmapped": unmapped,
     }
+    if alert.muted is not None:
+        event["status_id"] = _SUPPRESSED
+        unmapped["muted"] = alert.muted._asdict()
     if alert.verdict is not None:
         event |= {"activity_id": 2, "type_uid": CLASS_UID * 100 + 2}  # Update
         event |= {"status_id": 2 if alert.verdict.answer == "unsure" else 4}  # In Progress, Resolved
         event |= {"verdict_id": VERDICTS[alert.verdict.answer], "comment": alert.verdict.why}
         if alert.verdict.who is not None:
             event["assignee"] = {"name": alert.verdict.who}
+        if alert.verdict.until is not None:
+            event["status_id"] = _SUPPRESSED
+            unmapped[MUTES] = alert.verdict.until
         if alert.verdict.at is not None:
             info["modified_time"] = alert.verdict.at
     return event

@@ -5,7 +5,7 @@ single entities in short windows. A password that is sprayed comes from several 
 applications along; an analyst needs to be told once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -74,7 +74,13 @@ def _one_cause(one: dict[str, Any], two: dict[str, Any]) -> bool:
 
 
 def episodes(
-    sights: pl.DataFrame, around: pl.DataFrame, budget: int, threshold: float, day: int, by: str = "rate"
+    sights: pl.DataFrame,
+    around: pl.DataFrame,
+    budget: int,
+    threshold: float,
+    day: int,
+    by: str = "rate",
+    at_most: Mapping[str, int] | None = None,
 ) -> list[Episode]:
     """The `budget` oddest episodes of a day.
 
@@ -85,8 +91,10 @@ def episodes(
         threshold: the rate below which a sight is raised when its window ends; others are at the end of the day.
         day: in days since 1970.
         by: the column that ranks sights and is held against the threshold.
+        at_most: how many episodes may be about a kind of entity first of all, for those kinds that have a limit.
     """
     found: list[Episode] = []
+    left = dict(at_most or {})
     for sight in ranked(sights, MOST * budget, by).iter_rows(named=True):
         same = sights.filter((pl.col("kind") == sight["kind"]) & (pl.col("entity") == sight["entity"]))
         rows = set(events_of(sight, around)["row"].to_list())
@@ -94,8 +102,9 @@ def episodes(
             (e for e in found if _one_cause(sight, e.sights[0]) or len(rows & e.events) > SHARED * len(rows)), None
         )
         if home is None:
-            if len(found) == budget:
+            if len(found) == budget or not left.get(sight["kind"], budget):
                 continue
+            left[sight["kind"]] = left.get(sight["kind"], budget) - 1
             home = Episode([], set(), (day + 1) * DAY)
             found.append(home)
         others = same.filter((pl.col("rate") < UNUSUAL) & (pl.col("detector") != sight["detector"]))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import isfinite, nan
 from typing import Any, NoReturn
 
-from residual.detect.alert import Alert, Alike, Answer, Entity, FirstTime, Observation, Signal, Verdict
+from residual.detect.alert import Alert, Alike, Answer, Entity, FirstTime, Muted, Observation, Signal, Verdict
 from residual.ocsf.text import short
 from residual.ocsf.validate import faults
 
@@ -43,6 +43,7 @@ def from_ocsf(event: Mapping[str, Any]) -> Alert:
         evidence=tuple(_merged(one, f"$.evidences[{n}].data") for n, one in enumerate(event.get("evidences", ()))),
         verdict=_verdict(finding),
         **_moved(finding["unmapped"]),
+        muted=_muted(finding["unmapped"]),
     )
 
 
@@ -122,7 +123,20 @@ def _verdict(finding: _Part) -> Verdict | None:
     if uid not in _ANSWERS:
         refuse("$.verdict_id", f"one of {', '.join(map(str, sorted([0, *_ANSWERS])))}", uid)
     who = finding.get("assignee", {}).get("name")
-    return Verdict(_ANSWERS[uid], finding.get("comment", ""), who, None if at is None else int(at))
+    until = finding["unmapped"].get("mutes_until")
+    if until is not None and type(until) is not int:
+        refuse("$.unmapped.mutes_until", "a whole number of days since 1970", until)
+    return Verdict(_ANSWERS[uid], finding.get("comment", ""), who, None if at is None else int(at), until)
+
+
+def _muted(unmapped: _Part) -> Muted | None:
+    if "muted" not in unmapped:
+        return None
+    try:
+        muted = unmapped["muted"]
+        return Muted(str(muted["uid"]), int(muted["until"]), str(muted["why"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"$.unmapped.muted: expected what residual score writes, got {error}") from error
 
 
 def _moved(unmapped: _Part) -> dict[str, Any]:

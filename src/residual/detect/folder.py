@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 import polars as pl
 
 from residual.detect import words
-from residual.detect.alert import Alert, Verdict
-from residual.detect.alerts import read_alerts, write_alerts
+from residual.detect.alert import Alert, Muted, Verdict
+from residual.detect.alerts import MUTES, read_alerts, write_alerts
 from residual.detect.metrics import LABELS, Evaluation, evaluate
 from residual.detect.report import report
+from residual.detect.stream import DAY
 from residual.storage import write_atomically
 
+Key: TypeAlias = tuple[str, str, str, str | None]  # a detector; kind and value of an entity; value of the other
+LONGEST = 90  # days that an answer can mute
 _EPOCH = date(1970, 1, 1)
 _PATTERN = "????-??-??.jsonl"
 
@@ -29,6 +33,13 @@ def files(folder: Path) -> dict[int, Path]:
     return some
 
 
+def keys(alert: Alert) -> Iterator[Key]:
+    """Whom and what the signals of an alert are about."""
+    for signal in alert.signals:
+        entity, *other = signal.entities
+        yield signal.detector, entity.kind, entity.value, other[0].value if other else None
+
+
 def answered(folder: Path, *, since: int) -> dict[str, tuple[Verdict, int]]:
     """The answers that stand in a folder, by uid, each with the day of its alert; those of days from `since` on.
 
@@ -37,6 +48,22 @@ def answered(folder: Path, *, since: int) -> dict[str, tuple[Verdict, int]]:
     """
     some = ((alert, day) for day, path in _files(folder).items() if day >= since for alert in read_alerts(path))
     return {alert.uid: (alert.verdict, day) for alert, day in some if alert.verdict is not None}
+
+
+def mutes(folder: Path, *, since: int) -> dict[Key, Muted]:
+    """What the answers of a folder keep from being raised on a day, since 1970, or later; by whom it is about.
+
+    Raises:
+        ValueError: for a file that does not hold alerts.
+    """
+    paths = [path for day, path in _files(folder).items() if day >= since - LONGEST and MUTES in path.read_text()]
+    some = [alert for path in paths for alert in read_alerts(path)]
+    return {
+        key: Muted(alert.uid, alert.verdict.until, alert.verdict.why)
+        for alert in some
+        if alert.verdict is not None and alert.verdict.until is not None and alert.verdict.until >= since
+        for key in keys(alert)
+    }
 
 
 def _files(folder: Path) -> dict[int, Path]:
@@ -99,6 +126,8 @@ def explained(folder: Path, uid: str) -> Iterator[str]:
         yield f"  {first.field} {first.value}: {words.new_for(first)}"
     if alert.shift:
         yield f"  {words.moved(alert)}"
+    if alert.muted is not None:
+        yield f"  {words.muted(alert.muted)}"
     if alert.verdict is not None:
         yield f"  verdict: {alert.verdict.answer}, {alert.verdict.why}"
 
@@ -107,9 +136,18 @@ def answer(folder: Path, uid: str, verdict: Verdict) -> Alert:
     """Write an analyst's answer beside an alert, in place of one given before.
 
     Raises:
-        ValueError: for a uid that none or several have.
+        ValueError: for a uid that none or several have; or for an alert that is to be muted though it is not benign, or
+            not from its own day to at most `LONGEST` days later.
     """
     path, alert = found(folder, uid)
+    if verdict.until is not None:
+        if verdict.answer != "benign":
+            raise ValueError(f"only what is benign can be muted, got {verdict.answer}")
+        day = (alert.raised - 1) // DAY
+        if not day <= verdict.until <= day + LONGEST:
+            first, last = (str(_EPOCH + timedelta(days=some)) for some in (day, day + LONGEST))
+            until = words.whole_day(verdict.until * DAY)
+            raise ValueError(f"alert {alert.uid} can be muted until a day from {first} to {last}, got {until}")
     answered = replace(alert, verdict=verdict)
     write_alerts(path, [answered if other.uid == alert.uid else other for other in read_alerts(path)])
     return answered

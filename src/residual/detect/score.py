@@ -8,7 +8,7 @@ the alerts and not in the memory, which is the same whatever was answered.
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from io import BytesIO
@@ -19,15 +19,15 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from residual.detect.alert import Alert, Observation
+from residual.detect.alert import Alert, Muted, Observation
 from residual.detect.alerts import write_alerts
 from residual.detect.calibrate import LEAST, PAST, highest, rates
 from residual.detect.detectors import DETECTORS
 from residual.detect.episodes import MOST, Episode, alert_of, apart, episodes, missing
 from residual.detect.firsts import SEEN, remember
-from residual.detect.folder import answered
+from residual.detect.folder import Key, answered, keys, mutes
 from residual.detect.sights import KEPT, SIGHTS, Detector, Frames
-from residual.detect.stream import COLUMNS, DAY, HOUR, SCHEMA, by_day, every_day, with_machines
+from residual.detect.stream import COLUMNS, DAY, HOUR, KINDS, SCHEMA, by_day, every_day, with_machines
 from residual.detect.verdicts import KEYS, PROFILES, Answers, moves, profiles
 from residual.ocsf.read import read
 from residual.storage import write_atomically
@@ -81,7 +81,7 @@ class Summary:
     Attributes:
         days: that were scored.
         alerts: that were raised on them.
-        lowered: alerts that would have been raised without verdicts.
+        lowered: alerts that would have been raised without verdicts, those that are muted among them.
         learned: days that only taught.
         late: events of days that were done, which were passed over.
         astray: events so far from all others in time that a clock must be wrong; they were passed over, too.
@@ -103,6 +103,7 @@ def score(
     out: Path,
     *,
     budget: int = 10,
+    at_most: Mapping[str, int] | None = None,
     before: int | None = None,
     quarantine: Path | None = None,
     progress: bool = False,
@@ -117,15 +118,20 @@ def score(
         model: folder of what is remembered; made where there is none.
         out: folder of the alerts.
         budget: alerts per day, in all.
+        at_most: of them, how many may be about a kind of entity (`stream.KINDS`), for those kinds that have a limit.
         before: the first day, in days since 1970, that is left for another run; none is.
         quarantine: the file for events that are rejected, as of `read`.
         progress: whether to show a bar.
 
     Raises:
-        ValueError: for events that cannot be read, a budget below 1, or a model that is damaged or of another version.
+        ValueError: for events that cannot be read, a budget below 1, a limit below 0 or for a kind that there is not,
+            or a model that is damaged or of another version.
     """
     if budget < 1:
         raise ValueError(f"alerts per day must be at least 1, got {budget}")
+    for kind, most in (at_most or {}).items():
+        if kind not in KINDS or most < 0:
+            raise ValueError(f"a limit must be 0 or more, for one of {', '.join(KINDS)}, got {kind}={most}")
     memory = load(model)
     table = read(events, columns=COLUMNS, quarantine=quarantine)
     summary = Summary(rejected=table.summary.rows_quarantined)
@@ -139,6 +145,7 @@ def score(
             return summary
         memory = memory or Memory(min(days))
         given = answered(out, since=memory.day - KEPT)
+        muted = mutes(out, since=memory.day)
         answers: Answers = {uid: (verdict.answer, day) for uid, (verdict, day) in given.items()}
         for day, today in tqdm(
             every_day(days, memory.day), total=max(days) + 1 - memory.day, unit="day", disable=not progress
@@ -146,7 +153,7 @@ def score(
             ready, then = memory.ready, memory
             sights, memory = look(then, today)
             if ready:
-                alerts, lowered = raised(then, memory, sights, today, budget, answers)
+                alerts, lowered = raised(then, memory, sights, today, budget, answers, muted, at_most)
                 alerts = [replace(a, verdict=given[a.uid][0]) if a.uid in given else a for a in alerts]
                 write_alerts(out / f"{date(day)}.jsonl", alerts)
                 _or_none(out / f"{date(day)}.lowered.jsonl", lowered)
@@ -176,7 +183,14 @@ def advance(
 
 
 def raised(
-    memory: Memory, after: Memory, sights: pl.DataFrame, events: pl.DataFrame, budget: int, answers: Answers
+    memory: Memory,
+    after: Memory,
+    sights: pl.DataFrame,
+    events: pl.DataFrame,
+    budget: int,
+    answers: Answers,
+    muted: Mapping[Key, Muted] | None = None,
+    at_most: Mapping[str, int] | None = None,
 ) -> tuple[list[Alert], list[Alert]]:
     """The alerts of a day at which `look` has looked, and those that there would be in their place without verdicts."""
     if not sights.height:
@@ -185,21 +199,25 @@ def raised(
     around = pl.concat([memory.recent, with_machines(events, memory.known)[0]]).with_row_index("row")
     threshold = _threshold(memory.rates, day, budget)
     moved = moves(after.profiles, answers, day)
+    quiet = {key: mute for key, mute in (muted or {}).items() if mute.until >= day}
 
     def told(some: list[Episode]) -> list[Alert]:
         pasts = ([_past(memory.frames, sight) for sight in episode.sights] for episode in some)
         alerts = [alert_of(e, around, memory.seen, past, day) for e, past in zip(some, pasts, strict=True)]
-        return [replace(a, shift=moved[a.uid][0], alike=moved[a.uid][1]) if a.uid in moved else a for a in alerts]
+        alerts = [replace(a, shift=moved[a.uid][0], alike=moved[a.uid][1]) if a.uid in moved else a for a in alerts]
+        return [replace(a, muted=next((quiet[key] for key in keys(a) if key in quiet), None)) for a in alerts]
 
-    plain = episodes(sights, around, budget, threshold, day)
-    if not moved:
+    plain = episodes(sights, around, budget, threshold, day, at_most=at_most)
+    if not moved and not quiet:
         return told(plain), []
     shifts = after.profiles.filter(pl.col("day") == day).select(
         *KEYS, shift=pl.col("uid").replace_strict({uid: by for uid, (by, _) in moved.items()}, default=0.0)
     )
     sights = sights.join(shifts, on=KEYS, how="left", nulls_equal=True, maintain_order="left")
     sights = sights.with_columns(moved=pl.col("rate") * 10 ** -pl.col("shift").fill_null(0.0)).drop("shift")
-    some = episodes(sights, around, budget, threshold, day, by="moved")
+    silent = pl.DataFrame(list(quiet), schema=dict.fromkeys(KEYS, pl.String), orient="row")
+    loud = sights.join(silent, on=KEYS, how="anti", nulls_equal=True, maintain_order="left")
+    some = episodes(loud, around, budget, threshold, day, by="moved", at_most=at_most)
     return told(some), told(missing(plain, some))
 
 

@@ -4,7 +4,7 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
-from residual.detect.alert import Alert, FirstTime, Signal
+from residual.detect.alert import Alert, FirstTime, Muted, Signal
 from residual.ocsf.text import cut
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,6 +58,11 @@ def moved(alert: Alert) -> str:
         f"{how}: like {benign} benign and {len(alert.alike) - benign} true, most like alert {cut(most.uid)}, which was"
         f" {most.answer} ({cut(most.entity.kind)} {cut(most.entity.value)}, {whole_day(most.begin)})"
     )
+
+
+def muted(mute: Muted) -> str:
+    """What keeps an alert from being raised: "muted until 3 March 2025 by the answer to alert ...: a new scanner"."""
+    return f"muted until {whole_day(mute.until * 86_400_000)} by the answer to alert {cut(mute.uid)}: {cut(mute.why)}"
 
 
 def number(value: float) -> str:
