@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from residual.detect.rhythm import beacon, regularity
+from residual.detect.rhythm import beacon
 
 SECOND, HOUR = 1000, 3_600_000
 DAY = {"begin": 0, "end": 24 * HOUR}
@@ -82,11 +82,3 @@ def test_bad_input_is_named() -> None:
     ]:
         with pytest.raises(ValueError, match=words):
             beacon(times, sizes, **span)
-    with pytest.raises(ValueError, match="values must be finite"):
-        regularity([1, 2, np.nan])
-
-
-def test_regularity_is_the_share_that_is_alike() -> None:
-    assert regularity([60, 61, 54, 66, 300]) == pytest.approx(0.6)  # the median is 61: up to 6.1 away
-    assert regularity([5, 5]) == 0
-    assert regularity([0, 0, 0]) == 1

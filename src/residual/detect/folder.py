@@ -107,7 +107,8 @@ def write_report(folder: Path, out: Path, *, days: int) -> int:
         raise ValueError(f"days must be at least 1, got {days}")
     some = list(files(folder).values())[-days:]
     alerts = [alert for path in some for alert in read_alerts(path)]
-    write_atomically(out, report(alerts, title=f"Alerts from {some[0].stem} to {some[-1].stem}").encode())
+    span = f"of {some[0].stem}" if len(some) == 1 else f"from {some[0].stem} to {some[-1].stem}"
+    write_atomically(out, report(alerts, title=f"Alerts {span}").encode())
     return len(alerts)
 
 

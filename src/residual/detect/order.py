@@ -1,8 +1,9 @@
 """Calls in an order that their caller does not keep.
 
 Of each operation A that a caller called in the six hours before a call of B: how seldom did A come before B in this
-caller's calls of B so far? The surprisal of the most seldom one, in nats, is how odd the call is. Tasks interleave, so
-a run of calls one after the other is seldom of one task; what came before at all is steadier.
+caller's calls of B so far? The surprisal of the most seldom one, in nats, is how odd the call is. What is expected is
+how often A would have come before them if this caller were like everybody. Tasks interleave, so a run of calls one
+after the other is seldom of one task; what came before at all is steadier.
 """
 
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Order:
         everybody = (pl.col("k all") + 0.1) / (pl.col("n all") + 1)
         share = (pl.col("k") + MIXED * everybody) / (pl.col("n") + MIXED)
         pairs = pairs.with_columns(
-            score=-share.log(), value=pl.col("k"), expected=pl.col("n"), spread=pl.lit(0.0),
+            score=-share.log(), value=pl.col("k"), expected=pl.col("n") * everybody, spread=pl.lit(0.0),
             detail=pl.format("{} before {}", "A", what), hour=pl.col("time") // HOUR,
         )  # fmt: skip
         most = pairs.sort("score", "detail", descending=[True, False]).unique([who, "hour"], keep="first")

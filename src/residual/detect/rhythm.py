@@ -1,4 +1,4 @@
-"""How regular the calls between two are: RITA's beacon score as published, and a simpler number of our own.
+"""How regular the calls between two are: RITA's beacon score as published.
 
 Malware that asks its master for orders calls at a regular pace: a beacon. So do clocks, updaters and monitors. A
 regular rhythm is a reason to look, and never one to judge. Told in part V.
@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 FEWEST, MOST = 4, 86_400  # calls that RITA looks at: as many as the first, fewer than the second
 BARS = 24  # of the histogram, over the time that is looked at
-NEAR = 0.1  # of the median: what counts as the same
 Floats = NDArray[np.float64]
 
 
@@ -70,19 +69,6 @@ def beacon(times: ArrayLike, sizes: ArrayLike, *, begin: int, end: int) -> Beaco
     lasting = min(1.0, max(covered, _longest_run(bars > 0) / 12)) if (bars > 0).sum() >= 6 else 0.0
     even = max(1 - bars.std() / bars.mean(), _two_heights(bars))
     return Beacon(_narrow(gaps, 1.0), _narrow(size, 0.0), float(lasting), float(even))
-
-
-def regularity(values: ArrayLike) -> float:
-    """Share of values that lie within a tenth of their median, such as gaps or sizes; 0 for fewer than three.
-
-    Raises:
-        ValueError: for values that are not finite.
-    """
-    known = _finite("values", values)
-    if len(known) < 3:
-        return 0.0
-    median = np.median(known)
-    return float((np.abs(known - median) <= NEAR * abs(median)).mean())
 
 
 def _narrow(values: Floats, small: float) -> float:

@@ -184,7 +184,7 @@ def alone_by_type(runs: Sequence[Ranks], budget: int = SOME) -> Drawing:
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.grid(False)
     axes.spines[:].set_visible(False)
-    alt = "A heat map with a row for each of twelve detectors and a column for each of eleven types of episode, with percentages. Most rows have one or two dark cells: each detector finds its own type and little else. A last row apart from the others, for all detectors together, is dark in most columns."
+    alt = "A heat map with a row for each of fourteen detectors and a column for each of eleven types of episode, with percentages. Most rows have one or two dark cells: each detector finds its own type and little else. A last row apart from the others, for all detectors together, is dark in most columns."
     return Drawing(drawing, alt)
 
 
