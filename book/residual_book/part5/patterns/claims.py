@@ -51,12 +51,9 @@ def on_runs(runs: Sequence[Ranks], *, recorded: str = RESULT.name) -> None:
     ahead = bootstrap(
         [{"beacon": found(run, alone(CONTACTS), SOME, "beacon") - found(run, RITA, BUDGET, "beacon")} for run in runs]
     )
-    exfiltration = {
-        name: recall(runs, name, budget, ["exfiltration"]) for name, budget in ((ALL, BUDGET), (alone(VOLUME), SOME))
-    }
     crowded = bootstrap(
         [
-            {"exfiltration": found(run, alone(VOLUME), SOME, "exfiltration") - found(run, ALL, BUDGET, "exfiltration")}
+            {"persistence": found(run, alone(ORDER), SOME, "persistence") - found(run, ALL, BUDGET, "persistence")}
             for run in runs
         ]
     )
@@ -71,7 +68,7 @@ def on_runs(runs: Sequence[Ranks], *, recorded: str = RESULT.name) -> None:
     glue_all(
         organizations=number(len(runs)), episodes=number(sum(len(run.episode) for run in runs)), every=every, gain=gain,
         best=recall(runs, alone(best), BUDGET), beacons=beacons, rita=rita,
-        one_each=one_each(runs), crowded=crowded, exfiltration=exfiltration[ALL], exfiltration_alone=exfiltration[alone(VOLUME)],
+        one_each=one_each(runs), crowded=crowded,
         twins=twins, pairs=number(round(median(place.pairs for run in runs for place in run.places))),
         order=recall(runs, alone(ORDER), SOME, ["persistence"]), order_lost=difference(runs, ALL, without(ORDER), BUDGET), order_together=recall(runs, ALL, BUDGET, ["persistence"]),
         n_beacons=number(sum(run.type.count("beacon") for run in runs)), **places,

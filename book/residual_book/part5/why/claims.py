@@ -45,8 +45,8 @@ def on_runs(runs: Sequence[Organization], *, recorded: str = RESULT.name) -> Non
     gap = partial(extended, "sommer2010", "section III, semantic gap")
     to_report = "says that reporting what is abnormal is not enough, since somebody has to find out what it means"
     check(
-        "why-events", holds=precise.low > 2 / 3, value=precise, unit="of the events listed",
-        statement="Of the events that an alert lists, if it found an episode, more than two thirds belong to that episode on average.",
+        "why-events", holds=precise.low > 0.5, value=precise, unit="of the events listed",
+        statement="Of the events that an alert lists, if it found an episode, more than half belong to that episode on average.",
         verdict=gap(to_report),
     )  # fmt: skip
     check(
@@ -55,8 +55,8 @@ def on_runs(runs: Sequence[Organization], *, recorded: str = RESULT.name) -> Non
         verdict=gap(to_report),
     )  # fmt: skip
     check(
-        "why-part", holds=complete.high < 2 / 3, value=complete, unit="of the episode's events",
-        statement="One alert lists fewer than two thirds of the events of its episode on average.",
+        "why-part", holds=complete.high < 0.8, value=complete, unit="of the episode's events",
+        statement="One alert lists fewer than four fifths of the events of its episode on average.",
         verdict=gap(to_report),
     )  # fmt: skip
     check(
