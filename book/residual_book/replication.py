@@ -37,6 +37,7 @@ ROUNDS = {
     "replication-7.json": tuple(range(160, 170)),
     "replication-8.json": tuple(range(170, 180)),
     "replication-9.json": tuple(range(190, 200)),
+    "replication-10.json": tuple(range(200, 210)),
 }
 HELD, FAILED = "held on fresh seeds", "did not hold on fresh seeds"
 RECORDED, SEEDLESS = "recorded", "does not depend on seeds"
