@@ -332,8 +332,8 @@ DELETED = (
         "The same rule, by which an alert lists more of them: 72% (69 to 75). The sentence now says four fifths.",
     ),
     Deleted(
-        "In more than seven of ten alerts about somebody who took part in an episode in these hours, the signal that is "
-        "named first fits the type.",
+        "In more than seven of ten alerts about somebody who took part in an episode in these hours, the signal that "
+        "is named first fits the type.",
         "part5/why",
         "Five fresh organizations: the interval begins at 69.8%. The sentence now says six of ten, and was tried on "
         "five others.",
