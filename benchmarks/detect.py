@@ -24,7 +24,7 @@ from residual_book.evaluation.windows import COLUMNS
 from residual_book.recording import provenance, write_record
 from residual_book.rivals import points
 
-SIZES = ((4, 16), (24, 31), (80, 31))  # users and days: about 100,000, 300,000 and a million events
+SIZES = ((10, 15), (24, 31), (80, 31))  # users and days: about 100,000, 300,000 and a million events
 
 
 def score(events: Path, scratch: Path) -> tuple[float, int]:
