@@ -38,6 +38,7 @@ ROUNDS = {
     "replication-8.json": tuple(range(170, 180)),
     "replication-9.json": tuple(range(190, 200)),
     "replication-10.json": tuple(range(200, 210)),
+    "replication-11.json": tuple(range(210, 220)),
 }
 HELD, FAILED = "held on fresh seeds", "did not hold on fresh seeds"
 RECORDED, SEEDLESS = "recorded", "does not depend on seeds"

@@ -22,7 +22,7 @@ from residual_book.evaluation.alerts import checked
 from residual_book.evaluation.live import FIRST, Live
 from residual_book.evaluation.watched import Truth
 from residual_book.part5.patterns import claims, experiment, figures, kinds, rhythms
-from residual_book.part5.patterns.experiment import ALL, NAMES, RITA, Ranks, alone, without
+from residual_book.part5.patterns.experiment import ALL, NAMES, RITA, Ranks, alone, unseen, without
 from residual_book.part5.patterns.rhythms import Place
 
 START_HOUR = (FIRST - days.FIRST) * 24
@@ -155,6 +155,7 @@ def ranks(seed: int, **changed: Any) -> Ranks:
         ALL: tuple(None if kind == "exfiltration" and k % N else 4 for k, kind in enumerate(kinds_)),
         RITA: tuple(9 if kind == "beacon" and k % N == 0 else None for k, kind in enumerate(kinds_)),
     }
+    rank |= {unseen(kind): (None,) * len(kinds_) for kind in TYPES}
     for name in NAMES:
         rank[alone(name)] = tuple(2 if detector.get(kind) == name else None for kind in kinds_)
         rank[without(name)] = tuple(
@@ -189,6 +190,7 @@ def test_claims_hold_where_their_sentences_are_true() -> None:
         ("patterns-specialists", {"rank": lambda run: run.rank | {alone(NAMES[-1]): (1,) * len(run.type)}}),
         ("patterns-rita", {"rank": of("beacon", RITA, 3)}),
         ("patterns-contacts", {"rank": of("beacon", alone(experiment.CONTACTS), None)}),
+        ("patterns-unseen", {"rank": lambda run: run.rank | {unseen(kind): (1,) * len(run.type) for kind in TYPES}}),
         ("patterns-twins", {"alerts": lambda run: dict.fromkeys(run.rank, (20, 0, 43))}),
     ],
 )

@@ -15,10 +15,10 @@ from residual.detect.detectors import DETECTORS
 from residual.detect.score import Memory
 from residual.simulate import TYPES, Simulation
 from residual_book.claims import judging
+from residual_book.evaluation.fits import FITS
 from residual_book.evaluation.live import Live
 from residual_book.part5.why import claims, experiment, figures, told
 from residual_book.part5.why.experiment import Explained, Organization
-from residual_book.part5.why.fits import FITS
 
 FAILED, ADDRESS = "failed sign-ins of a user", "users who sign in from an address"
 

@@ -30,6 +30,7 @@ from residual_book.part5.patterns.experiment import (
     recall,
     record,
     recorded,
+    unseen,
     without,
 )  # fmt: skip
 from residual_book.part5.patterns.kinds import ORDER, VOLUME
@@ -57,6 +58,9 @@ def on_runs(runs: Sequence[Ranks], *, recorded: str = RESULT.name) -> None:
             for run in runs
         ]
     )
+    unthought = bootstrap(
+        [{kind: found(run, unseen(kind), BUDGET, kind) for kind in sorted(set(run.type))} for run in runs]
+    )
     twins = mean_over(runs, lambda run: run.alerts[alone(VOLUME)][1] / sum(run.alerts[alone(VOLUME)]))
     places = {
         f"{way}_{name}": number(
@@ -68,7 +72,7 @@ def on_runs(runs: Sequence[Ranks], *, recorded: str = RESULT.name) -> None:
     glue_all(
         organizations=number(len(runs)), episodes=number(sum(len(run.episode) for run in runs)), every=every, gain=gain,
         best=recall(runs, alone(best), BUDGET), beacons=beacons, rita=rita,
-        one_each=one_each(runs), crowded=crowded,
+        one_each=one_each(runs), crowded=crowded, unseen=unthought,
         twins=twins, pairs=number(round(median(place.pairs for run in runs for place in run.places))),
         order=recall(runs, alone(ORDER), SOME, ["persistence"]), order_lost=difference(runs, ALL, without(ORDER), BUDGET), order_together=recall(runs, ALL, BUDGET, ["persistence"]),
         n_beacons=number(sum(run.type.count("beacon") for run in runs)), **places,
@@ -100,6 +104,11 @@ def on_runs(runs: Sequence[Ranks], *, recorded: str = RESULT.name) -> None:
         "patterns-twins", holds=twins.low > 0.1, value=twins, unit="of its alerts",
         statement="With three alerts per day, more than a tenth of what the connections of a pair raise alone is about a benign twin.",
         verdict=extended("sommer2010", "section III, high cost of errors", "says that false alarms cost an analyst's time, so that even a small rate makes a detector unusable"),
+    )  # fmt: skip
+    check(
+        "patterns-unseen", holds=unthought.high < 0.5, value=unthought, unit="of the episodes",
+        statement="Without the detectors that measure what its type does, fewer than half of the episodes are found with ten alerts per day.",
+        verdict=extended("sommer2010", "section III, outlier detection", "says that machine learning is better at finding what is like something seen before than at finding what is new"),
     )  # fmt: skip
 
 

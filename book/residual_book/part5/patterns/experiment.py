@@ -14,6 +14,7 @@ import polars as pl
 from residual import simulate
 from residual.detect.detectors import DETECTORS
 from residual_book.evaluation.alerts import ranked
+from residual_book.evaluation.fits import FITS
 from residual_book.evaluation.outcome import hits
 from residual_book.evaluation.recall import Ints, bootstrap
 from residual_book.evaluation.system import as_scored, sights
@@ -33,7 +34,8 @@ FEW, SOME = 1, 3  # alerts per day of one detector alone
 
 @dataclass(frozen=True)
 class Ranks:
-    """What arms find in one organization. An arm is all detectors, `alone` one, all `without` one, or RITA.
+    """What arms find in one organization. An arm is all detectors, `alone` one, all `without` one, all but those for
+    an `unseen` type, or RITA.
 
     Attributes:
         seed: of the organization.
@@ -62,6 +64,11 @@ def without(detector: str) -> str:
     return f"without {detector}"
 
 
+def unseen(kind: str) -> str:
+    """The arm that lacks all detectors that measure what a type of episode does, as if nobody had thought of it."""
+    return f"unseen {kind}"
+
+
 def measure(seed: int, *, users: int = USERS, days: int = DAYS, episodes: float = simulate.EPISODES) -> Ranks:
     """All arms on the organization of a seed, from one pass of the detectors."""
     simulation = simulate.simulation(users=users, days=days, seed=seed, episodes=episodes)
@@ -72,6 +79,7 @@ def measure(seed: int, *, users: int = USERS, days: int = DAYS, episodes: float 
     for name in NAMES:
         own = pl.col("detector") == name
         arms |= {alone(name): as_scored(seen.filter(own)), without(name): as_scored(seen.filter(~own))}
+    arms |= {unseen(kind): as_scored(seen.filter(~pl.col("detector").is_in(fits))) for kind, fits in FITS.items()}
     last = watched.truth.touches.group_by("episode").agg(end=day_of(pl.col("time")).max())
     there = watched.truth.episodes.filter(~pl.col("twin")).join(last, on="episode").filter(pl.col("end") >= TEST.start)
     there = there.sort("episode")

@@ -14,7 +14,6 @@ from residual_book.evaluation.watched import BUDGET
 from residual_book.part5.patterns import kinds
 from residual_book.part5.patterns.experiment import (
     ALL,
-    FEW,
     NAMES,
     SOME,
     Ranks,
@@ -22,6 +21,7 @@ from residual_book.part5.patterns.experiment import (
     difference,
     recall,
     share,
+    unseen,
     without,
 )
 from residual_book.part5.patterns.kinds import Case, Seen
@@ -222,22 +222,20 @@ def most_lost(runs: Sequence[Ranks], name: str, budget: int = BUDGET) -> str:
 
 
 def by_type(runs: Sequence[Ranks]) -> Markdown:
-    """A table of what the best detector alone finds of each type, and all together, with intervals."""
+    """A table of what the best detector alone finds of each type, all together, and all but those that are for it."""
     rows = []
     for kind in TYPES:
         best = max(NAMES, key=lambda name: share(runs, alone(name), SOME, kind))
         n = sum(run.type.count(kind) for run in runs)
-        one, three, every = (
-            recall(runs, *arm, [kind]) for arm in ((alone(best), FEW), (alone(best), SOME), (ALL, BUDGET))
-        )
-        rows.append([kind.replace("_", " "), SHORT[best], n, *map(_interval, (one, three, every))])
+        shares = (recall(runs, *arm, [kind]) for arm in ((alone(best), SOME), (ALL, BUDGET), (unseen(kind), BUDGET)))
+        rows.append([kind.replace("_", " "), SHORT[best], n, *map(_interval, shares)])
     heads = [
         "Type",
         "Best detector alone",
         "Episodes",
-        "1 per day",
         f"{SOME} per day",
         f"All detectors, {BUDGET} per day",
+        "Type unseen",
     ]
     return table(heads, rows, left=2)
 

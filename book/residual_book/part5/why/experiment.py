@@ -16,9 +16,9 @@ from residual.detect.alert import Alert
 from residual.detect.score import Memory, advance, look
 from residual.detect.stream import narrowed, with_machines
 from residual.simulate import flat
+from residual_book.evaluation.fits import FITS
 from residual_book.evaluation.live import FIRST, Live
 from residual_book.evaluation.watched import BUDGET, DAYS, USERS
-from residual_book.part5.why.fits import FITS
 from residual_book.recording import RESULTS, listed, provenance, read_record, write_record
 
 SEEDS = (0, 1, 2, 3, 4)  # development organizations: the detectors were chosen while looking at these

@@ -1,6 +1,6 @@
 """Of each type of episode, the detectors that measure what the simulator does; written before they were measured.
 
-Told in `book/part5/why.md`.
+Told in `book/part5/why.md`, and in `book/part5/patterns.md`, where a type is found without them.
 """
 
 from collections.abc import Mapping
