@@ -205,3 +205,9 @@ def test_clocks_that_are_years_wrong_do_not_move_the_days(days: dict[int, pl.Dat
     assert [table.height for _, table in every_day(found, FIRST)] == [500, 0, 1]
     found, late, astray = by_day(events, tmp_path / "again", after=FIRST)
     assert late == 501
+
+
+def test_amounts_that_cannot_be_are_not_known() -> None:
+    sent = [5.0, -5000.0, float("nan"), float("inf"), None]
+    events = pl.DataFrame({"class_uid": [4001] * 5, "time": range(5), "traffic.bytes_out": sent})
+    assert narrowed(events)["sent"].to_list() == [5.0, None, None, None, None]

@@ -291,3 +291,16 @@ def test_a_mute_that_cannot_be_read_is_named(name: str, value: Any) -> None:
     finding["unmapped"][name] = value
     with pytest.raises(ValueError, match=rf"\$.unmapped.{name}"):
         from_ocsf(finding)
+
+
+def test_a_day_that_is_done_again_is_not_muted_by_its_own_answers(organization: Path, without: Path) -> None:
+    """A run was killed between the alerts of a day and the memory of it, and meanwhile one of them was muted."""
+    day = sorted(files(without / "alerts"))[1]
+    out = organization / "again"
+    for part in ("alerts", "model"):
+        shutil.copytree(organization / part, out / part)
+    path = Path(shutil.copy(files(without / "alerts")[day], out / "alerts"))
+    first = answer(out / "alerts", read_alerts(path)[0].uid, Verdict("benign", "ours", until=day))
+    go_on(organization, out)
+    assert read_alerts(path)[0] == first
+    assert not path.with_suffix(".lowered.jsonl").exists()

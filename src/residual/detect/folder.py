@@ -50,20 +50,20 @@ def answered(folder: Path, *, since: int) -> dict[str, tuple[Verdict, int]]:
     return {alert.uid: (alert.verdict, day) for alert, day in some if alert.verdict is not None}
 
 
-def mutes(folder: Path, *, since: int) -> dict[Key, Muted]:
-    """What the answers of a folder keep from being raised on a day, since 1970, or later; by whom it is about.
+def mutes(folder: Path, *, since: int) -> list[tuple[int, Key, Muted]]:
+    """What the answers of a folder mute on a day, since 1970, or later: the day of the alert, and what it is about.
 
     Raises:
         ValueError: for a file that does not hold alerts.
     """
-    paths = [path for day, path in _files(folder).items() if day >= since - LONGEST and MUTES in path.read_text()]
-    some = [alert for path in paths for alert in read_alerts(path)]
-    return {
-        key: Muted(alert.uid, alert.verdict.until, alert.verdict.why)
-        for alert in some
+    some = {day: path for day, path in _files(folder).items() if day >= since - LONGEST and MUTES in path.read_text()}
+    return [
+        (day, key, Muted(alert.uid, alert.verdict.until, alert.verdict.why))
+        for day, path in some.items()
+        for alert in read_alerts(path)
         if alert.verdict is not None and alert.verdict.until is not None and alert.verdict.until >= since
         for key in keys(alert)
-    }
+    ]
 
 
 def _files(folder: Path) -> dict[int, Path]:

@@ -8,7 +8,7 @@ the alerts and not in the memory, which is the same whatever was answered.
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from io import BytesIO
@@ -189,7 +189,7 @@ def raised(
     events: pl.DataFrame,
     budget: int,
     answers: Answers,
-    muted: Mapping[Key, Muted] | None = None,
+    muted: Sequence[tuple[int, Key, Muted]] = (),
     at_most: Mapping[str, int] | None = None,
 ) -> tuple[list[Alert], list[Alert]]:
     """The alerts of a day at which `look` has looked, and those that there would be in their place without verdicts."""
@@ -199,7 +199,7 @@ def raised(
     around = pl.concat([memory.recent, with_machines(events, memory.known)[0]]).with_row_index("row")
     threshold = _threshold(memory.rates, day, budget)
     moved = moves(after.profiles, answers, day)
-    quiet = {key: mute for key, mute in (muted or {}).items() if mute.until >= day}
+    quiet = {key: mute for given, key, mute in muted if given < day <= mute.until}
 
     def told(some: list[Episode]) -> list[Alert]:
         pasts = ([_past(memory.frames, sight) for sight in episode.sights] for episode in some)

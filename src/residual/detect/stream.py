@@ -142,13 +142,18 @@ def narrowed(events: pl.DataFrame) -> pl.DataFrame:
         "domain": text("query.hostname").str.replace(r"^[^.]+\.", ""),  # what follows the first label
         "query": text("query.hostname"),
         "uid": pl.col(UID).cast(pl.String),
-        **{name: pl.col(path).cast(pl.Float64) for name, path in NUMBERS.items()},
+        **{name: _amount(pl.col(path).cast(pl.Float64)) for name, path in NUMBERS.items()},
     }
     table = events.select(
         *(pl.col(name).cast(SCHEMA[name]) for name in ("class_uid", "time", "status_id", "activity_id")), **columns
     )
     scopes = {"scope": _scope(table["address"]), "scope to": _scope(table["destination"])}
     return table.with_columns(**scopes).select(list(SCHEMA))
+
+
+def _amount(number: pl.Expr) -> pl.Expr:
+    """An amount as it can be: what is below zero or not finite, as a broken sensor reports it, is not known."""
+    return pl.when(number.is_finite() & (number >= 0)).then(number)
 
 
 def _scope(addresses: pl.Series) -> pl.Series:

@@ -15,9 +15,8 @@ AMOUNTS = {
     "events": pl.lit(1.0),
     "failed": (pl.col("status_id") == 2).cast(pl.Float64).fill_null(0),
     "times": pl.col("times").fill_null(1),
-    "log-kilobytes": (
-        pl.col("sent").fill_null(0) / 1000
-    ).log1p(),  # one large transfer weighs no more than some small ones
+    # One large transfer weighs as much as a few small ones.
+    "log-kilobytes": (pl.col("sent").fill_null(0) / 1000).log1p(),
 }
 
 
